@@ -1,0 +1,5 @@
+"""``python -m lambdactl``: the same as the console script."""
+
+from lambdactl.cli import main
+
+main()

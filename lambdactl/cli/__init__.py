@@ -1,0 +1,107 @@
+"""The command line: one file per command; parse options, call one function below, render.
+
+Commands load lazily: this module knows every command's name, module and one-line help,
+so ``lambdactl --help``, ``--version`` and shell completion of command names import only click.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from lambdactl import errors
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "invoke": ("lambdactl.cli.invoke:invoke", "Run a function once, on this machine."),
+    "generate-event": (
+        "lambdactl.cli.generate_event:generate_event",
+        "Print a sample event of an AWS service.",
+    ),
+    "init": ("lambdactl.cli.init:init", "Start a project from a template."),
+    "validate": (
+        "lambdactl.cli.validate:validate",
+        "Check the manifest and say all that is wrong.",
+    ),
+    "list": (
+        "lambdactl.cli.list:list_",
+        "Show the functions, triggers and layers of the manifest.",
+    ),
+    "schema": ("lambdactl.cli.schema:schema", "Print the JSON Schema of lambdactl.yaml."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are used (click's lazy-loading pattern,
+    https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands)."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            raise errors.UserError(
+                f"there is no command {name!r}",
+                hint=errors.did_you_mean(name, COMMANDS) or "`lambdactl --help` lists them",
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from lambdactl import __version__
+
+        click.echo(f"lambdactl {__version__}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of a bug of lambdactl's own.")
+@click.pass_context
+def cli(ctx: click.Context, debug: bool) -> None:
+    """Run, inspect and ship AWS Lambda functions from one manifest."""
+    ctx.obj = {"debug": debug}
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command line and exit the process with the code of what happened (see errors.py)."""
+    arguments = list(sys.argv[1:] if args is None else args)
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        code: Any = cli.main(arguments, prog_name="lambdactl", standalone_mode=False)
+        return code if isinstance(code, int) else errors.EXIT_OK
+    except Exception as error:
+        from lambdactl.cli import failure
+
+        return failure.report(error, debug="--debug" in arguments)
+    except KeyboardInterrupt:
+        return errors.EXIT_INTERRUPTED

@@ -1,0 +1,120 @@
+"""Every error a user can meet, in one hierarchy.
+
+An error says what happened (``message``), where (``where``: file, line, column and the
+offending line) and what to do next (``hint``). It also knows the exit code of the
+process that dies of it, so a command never chooses one itself:
+
+====  =======================================================================
+code  meaning
+====  =======================================================================
+0     success
+1     the function returned an error (its error JSON is on stdout)
+2     a mistake in what the user wrote: manifest, option, event, name
+3     the execution environment could not start (no interpreter, no bootstrap)
+70    a bug of ours (``EX_SOFTWARE`` of sysexits.h)
+130   interrupted with Ctrl-C
+====  =======================================================================
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+EXIT_OK = 0
+EXIT_FUNCTION_ERROR = 1
+EXIT_USER_MISTAKE = 2
+EXIT_ENVIRONMENT = 3
+EXIT_BUG = 70
+EXIT_INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place in a file the user wrote. ``line`` and ``column`` count from 1."""
+
+    file: str
+    line: int | None = None
+    column: int | None = None
+    source: str | None = None
+    """The offending line, without its line end."""
+
+    def __str__(self) -> str:
+        parts = [self.file]
+        if self.line is not None:
+            parts.append(str(self.line))
+            if self.column is not None:
+                parts.append(str(self.column))
+        return ":".join(parts)
+
+
+class LambdactlError(Exception):
+    """Base of every error that a user is meant to read.
+
+    :param message: what happened, one sentence without a full stop at the end.
+    :param where: the place in the user's file, if there is one.
+    :param hint: what to do next, one sentence.
+    """
+
+    exit_code = EXIT_USER_MISTAKE
+
+    def __init__(
+        self, message: str, *, where: Location | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.message}" if self.where else self.message
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class UserError(LambdactlError):
+    """The user asked for something that can't be: an unknown name, a bad option, a missing file."""
+
+
+class EventError(UserError):
+    """The event given to a function is missing, too large, or not JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a manifest (``severity`` "error") or doubtful ("warning")."""
+
+    message: str
+    where: Location
+    hint: str | None = None
+    severity: str = "error"
+    code: str = "invalid"
+    """A stable word for scripts: "unknown-field", "duplicate-key", "wrong-type", ..."""
+
+
+class ManifestError(UserError):
+    """The manifest has problems; all of them are in ``problems``, in the order of the file."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        errors = [p for p in self.problems if p.severity == "error"]
+        first = errors[0]
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        super().__init__(first.message + more, where=first.where, hint=first.hint)
+
+
+class EnvironmentStartError(LambdactlError):
+    """An execution environment could not start: no interpreter, no bootstrap, no permission."""
+
+    exit_code = EXIT_ENVIRONMENT
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """A hint that names the closest of ``known``, or None when nothing is close.
+
+    >>> did_you_mean("handlr", ["handler", "runtime"])
+    'did you mean `handler`?'
+    """
+    lowered = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    return f"did you mean `{lowered[close[0]]}`?" if close else None

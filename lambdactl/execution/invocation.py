@@ -1,0 +1,106 @@
+"""The two values that cross every boundary, and the one door: :class:`Invoker`.
+
+An :class:`Invocation` is what Lambda's ``Invoke`` takes; an :class:`InvocationResult` is what it
+gives back. Payloads are bytes from end to end: nobody on the way parses them.
+
+Source of the fields: API_Invoke (https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html)
+and the REPORT line (https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+MAX_PAYLOAD_BYTES = 6 * 1024 * 1024 + 100
+"""6,291,556: the largest request or response of a buffered invocation
+(https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
+
+LOG_TAIL_BYTES = 4096
+"""``X-Amz-Log-Result`` carries the last 4 KB of the invocation's log (API_Invoke)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One call of a function."""
+
+    function: str
+    payload: bytes = b"{}"
+    qualifier: str = "$LATEST"
+    request_id: str | None = None
+    """A UUID; the invoker makes one when there is none."""
+    client_context: str | None = None
+    """JSON text (already decoded from the header's base64)."""
+    cognito_identity: str | None = None
+    """JSON text with ``cognitoIdentityId`` and ``cognitoIdentityPoolId``."""
+    trace_id: str | None = None
+    """An ``X-Amzn-Trace-Id`` value; the invoker makes one when there is none."""
+    tenant_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the REPORT line says. Durations in milliseconds, memory in megabytes."""
+
+    request_id: str
+    duration_ms: float
+    memory_size_mb: int
+    max_memory_used_mb: int
+    init_duration_ms: float | None = None
+    """Only for the first invocation of an environment."""
+    status: str = "success"
+    """success | error | timeout"""
+    error_type: str | None = None
+
+    @property
+    def billed_duration_ms(self) -> int:
+        """Duration and init, rounded up to the next millisecond (init is billed since August 2025:
+        https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html)."""
+        return math.ceil(self.duration_ms + (self.init_duration_ms or 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class InvocationResult:
+    """What came back. ``function_error`` is None, or "Unhandled" as in ``X-Amz-Function-Error``."""
+
+    payload: bytes
+    report: Report
+    function_error: str | None = None
+    executed_version: str = "$LATEST"
+    log_tail: bytes = b""
+    """The last 4 KB of this invocation's log, START to REPORT."""
+    content_type: str = "application/json"
+    streamed: bool = False
+    """The runtime answered with ``Lambda-Runtime-Function-Response-Mode: streaming``."""
+    cold: bool = False
+    """This invocation started its environment."""
+
+    @property
+    def request_id(self) -> str:
+        return self.report.request_id
+
+    def json(self) -> Any:
+        """The payload, parsed.
+
+        :raises json.JSONDecodeError: the payload isn't JSON (a streamed response may be anything).
+        """
+        return json.loads(self.payload)
+
+    @property
+    def log(self) -> str:
+        """The log tail as text."""
+        return self.log_tail.decode("utf-8", "replace")
+
+
+class Invoker(Protocol):
+    """The one door to a function: the local pool, a remote Lambda, a recorded replay."""
+
+    async def invoke(self, invocation: Invocation) -> InvocationResult:
+        """Run the function once. A function's own failure is a result, not an exception.
+
+        :raises UserError: no such function or qualifier, or the payload is too large.
+        :raises EnvironmentStartError: nothing could be started to run it in.
+        """
+        ...
