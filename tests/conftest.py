@@ -1,0 +1,30 @@
+"""For every test: a marked part is there or the test says so; nothing leaks in from the shell."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests import parts
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for part in parts.PARTS:
+        if item.get_closest_marker(part) is not None:
+            parts.need(part)
+
+
+@pytest.fixture
+def need():
+    """``need("node")`` gives the path of Node.js, skips without it, fails without it in CI."""
+    return parts.need
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a developer has exported for lambdactl must not change a test's outcome."""
+    for name in os.environ:
+        if name.startswith("LAMBDACTL_"):
+            monkeypatch.delenv(name)

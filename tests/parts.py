@@ -1,0 +1,80 @@
+"""What a test needs beyond Python: found, or the test says so.
+
+On a developer's machine a test whose part is missing is skipped. Where ``CI`` is set a missing
+part fails the test, so a green CI run means that everything ran.
+
+Two ways to ask: a marker (``@pytest.mark.node``; conftest.py checks it), or :func:`need` in a
+test or fixture, which also gives the path of the program::
+
+    from tests.parts import need
+
+    def test_streaming(tmp_path):
+        node = need("node")
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
+
+
+def _program(name: str) -> Callable[[], str | None]:
+    return lambda: shutil.which(name)
+
+
+def _module(name: str) -> Callable[[], str | None]:
+    def find() -> str | None:
+        spec = importlib.util.find_spec(name)
+        return (spec.origin or name) if spec else None
+
+    return find
+
+
+@cache
+def other_pythons() -> dict[str, str]:
+    """Interpreters of other minor versions than the running one: ``{"3.12": "/usr/bin/..."}``,
+    from PATH and pyenv, each one started to be sure that it runs."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    candidates = [*map(str, sorted(pyenv.glob("3.*/bin/python3")))]
+    candidates += [
+        path for minor in range(9, 16) if (path := shutil.which(f"python3.{minor}")) is not None
+    ]
+    found: dict[str, str] = {}
+    for path in candidates:
+        answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+        version = re.match(r"Python (3\.\d+)", answer.stdout)
+        if version and int(version[1].split(".")[1]) >= 9:
+            found.setdefault(version[1], path)
+    found.pop(f"3.{sys.version_info.minor}", None)
+    return found
+
+
+PARTS: dict[str, Callable[[], str | None]] = {
+    "awslambdaric": _module("awslambdaric"),
+    "curl": _program("curl"),
+    "gcc": _program("gcc"),
+    "node": _program("node"),
+    "pythons": lambda: next(iter(other_pythons().values()), None),
+    "ruby": _program("ruby"),
+}
+
+
+def need(part: str) -> str:
+    """The path of ``part`` (a key of :data:`PARTS`); else skip the test, or fail it in CI."""
+    path = PARTS[part]()
+    if path is not None:
+        return path
+    if IN_CI:
+        pytest.fail(f"{part} is missing, and in CI nothing is skipped", pytrace=False)
+    pytest.skip(f"{part} is not on this machine")
