@@ -2,7 +2,8 @@
 
 Every reader (lambdactl.yaml, SAM template, serverless.yml) ends here, and every other room
 starts here. Units stand in the names (``timeout_s``, ``memory_mb``). Mappings are read-only
-by convention: nobody below writes to them.
+by convention: nobody below writes to them. What one field of a function may hold beyond a
+word or a number is in :mod:`lambdactl.manifest.settings`.
 """
 
 from __future__ import annotations
@@ -12,28 +13,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from lambdactl.errors import Location, UserError, did_you_mean
-
-LogFormat = Literal["text", "json"]
-CodeKind = Literal["folder", "zip", "image", "dockerfile"]
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """Where a function's code is. ``path`` (absolute) for a folder or a zip; ``image`` for a
-    reference; ``dockerfile`` with ``context``, ``target`` and ``args`` for an image to build.
-    ``command``, ``entrypoint`` and ``working_directory`` are Lambda's ``ImageConfig``."""
-
-    kind: CodeKind
-    path: Path | None = None
-    image: str | None = None
-    dockerfile: Path | None = None
-    context: Path | None = None
-    target: str | None = None
-    args: Mapping[str, str] = field(default_factory=dict)
-    command: tuple[str, ...] = ()
-    entrypoint: tuple[str, ...] = ()
-    working_directory: str | None = None
+from lambdactl.errors import Location, Problem, UserError, did_you_mean
+from lambdactl.manifest.settings import (
+    Alias,
+    AsyncConfig,
+    CapacityProvider,
+    Code,
+    Concurrency,
+    CustomRuntime,
+    Destination,
+    Durable,
+    FileSystem,
+    FunctionUrl,
+    Logging,
+    Role,
+    RuntimeManagement,
+    Versions,
+    Vpc,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +44,15 @@ class Layer:
     description: str | None = None
     license: str | None = None
     where: Location | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Logging:
-    """Lambda's ``LoggingConfig``. Levels are AWS's words in lower case (trace ... fatal for the
-    application; debug, info, warn for the system), and apply to the JSON format only."""
-
-    format: LogFormat = "text"
-    application_level: str = "info"
-    system_level: str = "info"
-    group: str | None = None
+    places: Mapping[str, Location] = field(default_factory=dict)
+    """Where single fields were written, by name (``path``)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
     """One event source of a function. ``kind`` is the manifest's key (``s3``, ``http``, ``sqs``,
-    ...); ``settings`` holds its validated, normalised fields."""
+    ...); ``settings`` holds its validated, normalised fields: the manifest's own names, defaults
+    filled in, lists as tuples, and durations as numbers of seconds under ``<name>_s``."""
 
     kind: str
     settings: Mapping[str, Any]
@@ -89,6 +78,32 @@ class Function:
     logging: Logging = field(default_factory=Logging)
     triggers: tuple[Trigger, ...] = ()
     where: Location | None = None
+    places: Mapping[str, Location] = field(default_factory=dict)
+    """Where single fields were written, by name (``handler``, ``code``, ``runtime``)."""
+    aws_name: str | None = None
+    """The name in AWS, where it is not ``name``."""
+    role: Role | None = None
+    concurrency: Concurrency = field(default_factory=Concurrency)
+    async_: AsyncConfig = field(default_factory=AsyncConfig)
+    dead_letter: Destination | None = None
+    versions: Versions = field(default_factory=Versions)
+    aliases: Mapping[str, Alias] = field(default_factory=dict)
+    url: FunctionUrl | None = None
+    vpc: Vpc | None = None
+    tracing: Literal["active", "pass_through"] = "pass_through"
+    filesystem: FileSystem | None = None
+    snap_start: bool = False
+    durable: Durable | None = None
+    tenancy: Literal["per_tenant"] | None = None
+    kms_key: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    code_signing: str | None = None
+    """ARN of a code signing configuration."""
+    recursion: Literal["terminate", "allow"] = "terminate"
+    runtime_management: RuntimeManagement = field(default_factory=RuntimeManagement)
+    custom_runtime: CustomRuntime | None = None
+    capacity_provider: CapacityProvider | None = None
+    accelerator_memory_gb: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +117,8 @@ class App:
     stage: str | None = None
     source: Path | None = None
     """The manifest file, or None for an app made in code or from a single handler file."""
+    warnings: tuple[Problem, ...] = ()
+    """What is doubtful but not wrong, such as a runtime that AWS no longer supports."""
 
     def function(self, name: str | None = None) -> Function:
         """The function called ``name``; without a name, the only one there is.
@@ -122,3 +139,26 @@ class App:
                 or f"the manifest has: {', '.join(self.functions) or 'none'}",
             )
         return self.functions[name]
+
+
+__all__ = [
+    "Alias",
+    "App",
+    "AsyncConfig",
+    "CapacityProvider",
+    "Code",
+    "Concurrency",
+    "CustomRuntime",
+    "Destination",
+    "Durable",
+    "FileSystem",
+    "Function",
+    "FunctionUrl",
+    "Layer",
+    "Logging",
+    "Role",
+    "RuntimeManagement",
+    "Trigger",
+    "Versions",
+    "Vpc",
+]
