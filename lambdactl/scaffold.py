@@ -1,0 +1,202 @@
+"""What `lambdactl init` does: a new project from a template.
+
+A template is a folder under ``templates/`` and an entry of ``templates/templates.json``. Its
+files are copied as they are, except that the words ``__service__``, ``__runtime__`` and
+``__schema__`` are filled in.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from lambdactl.errors import UserError, did_you_mean
+
+SCHEMA_URL = (
+    "https://raw.githubusercontent.com/lambdactl/lambdactl/main/lambdactl/manifest/schema.json"
+)
+
+# Newest first, the newest being what a project gets when nothing is installed to go by
+# (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html).
+_PYTHON_MINORS = (14, 13, 12, 11)
+_NODE_MAJORS = (24, 22, 20)
+
+_NOT_TEMPLATE = frozenset({"__pycache__", ".pytest_cache", "node_modules", ".DS_Store"})
+"""Left beside a template's files by running them; pip compiles the installed ones too."""
+
+_NOT_CONTENT = frozenset({".git", ".DS_Store"})
+"""A folder with nothing else in it is still empty to a newcomer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A project to start from. ``family`` is the runtime's: python, nodejs or provided."""
+
+    name: str
+    description: str
+    family: str
+    test: str
+    """The command that runs the new project's tests."""
+    test_needs: str | None
+    """The command that installs what ``test`` needs beyond lambdactl and the runtime."""
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A project that was made. ``files`` are relative to ``directory``, sorted."""
+
+    directory: Path
+    template: Template
+    service: str
+    runtime: str
+    files: tuple[str, ...]
+
+
+@cache
+def templates() -> tuple[Template, ...]:
+    """Every template, in the order of templates.json."""
+    folder = _templates_folder()
+    catalog = json.loads((folder / "templates.json").read_text("utf-8"))
+    return tuple(Template(name=name, path=folder / name, **rest) for name, rest in catalog.items())
+
+
+def find(name: str) -> Template:
+    """The template called ``name``.
+
+    :raises UserError: there is none.
+    """
+    known = {template.name: template for template in templates()}
+    if name not in known:
+        raise UserError(
+            f"there is no template {name!r}",
+            hint=did_you_mean(name, known) or f"one of: {', '.join(known)}",
+        )
+    return known[name]
+
+
+def create(
+    directory: Path,
+    template: Template,
+    *,
+    service: str | None = None,
+    runtime: str | None = None,
+    force: bool = False,
+) -> Created:
+    """Make ``directory`` (and its parents) and fill it from ``template``.
+
+    :param service: the project's name; by default that of the folder.
+    :param runtime: a Lambda runtime identifier; by default one that this machine can run.
+    :param force: write into a folder that has files, over those of the same name.
+    :raises UserError: the folder has files, is no folder, or can't be written; the runtime is of
+        another family than the template.
+    """
+    directory = directory.absolute()
+    if runtime is not None and not runtime.startswith(template.family):
+        raise UserError(
+            f"{template.name} can't run on {runtime}",
+            hint=f"a {template.family} runtime, such as {default_runtime(template.family)}",
+        )
+    _refuse_occupied(directory, force)
+    words = {
+        "__service__": service or service_name(directory.resolve().name),
+        "__runtime__": runtime or default_runtime(template.family),
+        "__schema__": SCHEMA_URL,
+    }
+    files = tuple(_files(template.path))
+    try:
+        for name in files:
+            _copy(template.path / name, directory / name, words)
+    except OSError as error:
+        raise UserError(
+            f"can't write {error.filename}: {error.strerror}", hint="choose another folder"
+        ) from error
+    return Created(directory, template, words["__service__"], words["__runtime__"], files)
+
+
+def service_name(text: str) -> str:
+    """``text`` as a service name: letters, digits and hyphens, a letter first.
+
+    >>> service_name("My photos (2)")
+    'my-photos-2'
+    """
+    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    name = re.sub(r"^[^a-z]+", "", name)
+    return name[:64].rstrip("-") or "hello"
+
+
+def default_runtime(family: str) -> str:
+    """The runtime identifier of ``family`` that this machine is most likely to run: the version
+    of the Python that runs lambdactl, of the Node.js on PATH, ``provided.al2023``."""
+    if family == "python":
+        minor = sys.version_info.minor
+        return f"python3.{minor if minor in _PYTHON_MINORS else _PYTHON_MINORS[0]}"
+    if family == "nodejs":
+        major = _node_major()
+        return f"nodejs{major if major in _NODE_MAJORS else _NODE_MAJORS[0]}.x"
+    return "provided.al2023"
+
+
+def _node_major() -> int | None:
+    node = shutil.which("node")
+    if node is None:
+        return None
+    try:
+        answer = subprocess.run(
+            [node, "--version"], capture_output=True, text=True, timeout=5, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    version = re.match(r"v(\d+)\.", answer)
+    return int(version[1]) if version else None
+
+
+def _templates_folder() -> Path:
+    package = Path(__file__).parent
+    # The wheel carries them inside the package; a checkout (an editable install) beside it.
+    inside = package / "templates"
+    return inside if inside.is_dir() else package.parent / "templates"
+
+
+def _files(folder: Path) -> Iterator[str]:
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        if path.is_file() and not _NOT_TEMPLATE.intersection(relative.parts):
+            yield relative.as_posix()
+
+
+def _refuse_occupied(directory: Path, force: bool) -> None:
+    try:
+        occupied = any(path.name not in _NOT_CONTENT for path in directory.iterdir())
+    except FileNotFoundError:
+        return
+    except NotADirectoryError:
+        raise UserError(
+            f"{directory} is in the way: a file stands where a folder should",
+            hint="choose another folder",
+        ) from None
+    except OSError as error:
+        raise UserError(f"can't read {directory}: {error.strerror}") from error
+    if occupied and not force:
+        raise UserError(
+            f"{directory} is not empty",
+            hint="choose another folder, or --force to write over files of the same name",
+        )
+
+
+def _copy(source: Path, target: Path, words: dict[str, str]) -> None:
+    text = source.read_text("utf-8")
+    for word, value in words.items():
+        text = text.replace(word, value)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, "utf-8", newline="\n")
+    # Not every way from our repository to this machine keeps the executable bit.
+    if text.startswith("#!"):
+        target.chmod(target.stat().st_mode | 0o111)
