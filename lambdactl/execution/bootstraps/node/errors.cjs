@@ -1,0 +1,106 @@
+'use strict';
+
+// How an error is told: to the Runtime API, in the log, and to X-Ray.
+// The wording and the shapes are those of aws-lambda-ric, 3.x for Node.js up to 22 and 4.x from 24 on.
+// https://github.com/aws/aws-lambda-nodejs-runtime-interface-client
+
+const OWN_FRAME = ` (${__dirname}/`;
+
+/** An error of the runtime itself; its stack would only show our frames, so it has none. */
+function runtimeError(type, message, stack) {
+  const error = new Error(message);
+  Object.defineProperty(error, 'name', {
+    value: `Runtime.${type}`,
+    configurable: true,
+    writable: true,
+  });
+  const head = `Runtime.${type}: ${message}`;
+  error.stack = stack ? `${head}\n${stack}` : head;
+  return error;
+}
+
+function plainError(Type, message) {
+  const error = new Type(message);
+  error.stack = `${error.name}: ${error.message}`;
+  return error;
+}
+
+const intoError = (thrown) =>
+  thrown instanceof Error ? thrown : plainError(Error, String(thrown));
+
+const stackLines = (stack) =>
+  stack.split('\n').filter((line) => !(line.startsWith('    at ') && line.includes(OWN_FRAME)));
+
+function looksLikeError(thrown) {
+  return (
+    thrown &&
+    ['name', 'message', 'stack'].every((key) => typeof thrown[key] === 'string' && thrown[key])
+  );
+}
+
+// DEL is not allowed in a header value, and the error type becomes one.
+const withoutDel = (text) => text?.replace(/\x7F/g, '%7F');
+
+/** The body of /error and /init/error. */
+function errorBody(thrown) {
+  try {
+    if (thrown instanceof Error || looksLikeError(thrown)) {
+      return {
+        errorType: withoutDel(thrown.name),
+        errorMessage: withoutDel(thrown.message),
+        trace: stackLines(withoutDel(thrown.stack)),
+      };
+    }
+    return { errorType: typeof thrown, errorMessage: String(thrown), trace: [] };
+  } catch {
+    return {
+      errorType: 'handled',
+      errorMessage:
+        'callback called with Error argument, but there was a problem while retrieving one or more of its message, name, and stack',
+    };
+  }
+}
+
+function withEnumerableProperties(value) {
+  if (!(value instanceof Error)) {
+    return value;
+  }
+  const { name: errorType, message: errorMessage, code } = value;
+  const plain = Object.assign({ errorType, errorMessage, code }, value);
+  if (typeof value.stack === 'string') {
+    plain.stack = stackLines(value.stack);
+  }
+  return plain;
+}
+
+/** The error as a line of the text log shows it. */
+function errorForLog(error) {
+  try {
+    return `\t${JSON.stringify(error, (_key, value) => withEnumerableProperties(value))}`;
+  } catch {
+    return `\t${JSON.stringify(errorBody(error))}`;
+  }
+}
+
+/** The cause document for X-Ray, or '' when there is none to give. */
+function xrayCause(error) {
+  try {
+    const lines = error.stack ? stackLines(withoutDel(error.stack)).slice(1) : [];
+    const stack = lines.map((raw) => {
+      const line = raw.trim().replace(/[()]/g, '');
+      const frame = line.slice(line.indexOf(' ') + 1);
+      const space = frame.lastIndexOf(' ');
+      const [path, number] = frame.slice(space + 1).split(':');
+      return { path, line: parseInt(number, 10), label: frame.slice(0, Math.max(space, 0)) || 'anonymous' };
+    });
+    return JSON.stringify({
+      working_directory: process.cwd(),
+      exceptions: [{ type: withoutDel(error.name), message: withoutDel(error.message), stack }],
+      paths: [...new Set(stack.map((frame) => frame.path))],
+    });
+  } catch {
+    return '';
+  }
+}
+
+module.exports = { errorBody, errorForLog, intoError, plainError, runtimeError, xrayCause };
