@@ -1,0 +1,122 @@
+"""The runtime interface client of a Python function, run by the function's own interpreter.
+
+It asks the Runtime API for an event, calls the handler, posts what comes back, and starts again
+(https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html). To the function it is what AWS's
+own client is, `awslambdaric` 4.2.2
+(https://github.com/aws/aws-lambda-python-runtime-interface-client): the same errors, log lines,
+context and JSON. A differential test suite holds the two together.
+
+It differs in what a function doesn't see. It needs the standard library only, of any CPython from
+3.9 on. And it is quick: a plain invocation needs this module (the loop), `wire` (HTTP), `payload`
+(JSON), `context` and `surroundings` (what a function finds around itself), and of the standard
+library nothing that Python hasn't loaded by itself. The rest is loaded when it is first used.
+"""
+
+import os
+import sys
+
+from lambdactl_runtime import payload, surroundings, wire
+from lambdactl_runtime.context import LambdaContext
+
+
+def main():
+    """Load the handler, then serve events until the Runtime API goes away.
+
+    The stack under a handler is four frames high (script, main, run, handle), as it is on Lambda:
+    a function that recurses too deep fails at the same depth.
+    """
+    log = surroundings.set_up()
+    connection = wire.Connection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    try:
+        handler = load(os.environ["_HANDLER"], connection, log)
+        if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+            from lambdactl_runtime import snapstart
+
+            snapstart.suspend(connection, log)
+        run(handler, connection, log)
+    except wire.Disconnected:
+        # Nobody is left to serve. Leaving must not wait for the function's threads.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def load(name, connection, log):
+    """Return the handler called `name`, or report why there is none and exit with status 1."""
+    # importlib is what puts the frames into the stack trace of a module that raises.
+    from importlib import import_module
+
+    try:
+        module_name, dot, function_name = name.rpartition(".")
+        if not dot:
+            # The words of Python's own complaint about `module, function = name.rsplit(".", 1)`.
+            raise _fault(
+                "Runtime.MalformedHandlerName",
+                "Bad handler '%s': not enough values to unpack (expected 2, got 1)" % name,
+            )
+        if module_name.split(".")[0] in sys.builtin_module_names:
+            raise _fault(
+                "Runtime.BuiltInModuleConflict",
+                "Cannot use built-in module %s as a handler module" % module_name,
+            )
+        try:
+            module = import_module(module_name.replace("/", "."))
+        except ImportError as error:
+            raise _fault(
+                "Runtime.ImportModuleError",
+                "Unable to import module '%s': %s" % (module_name, error),
+            )
+        except SyntaxError as error:
+            raise _fault(
+                "Runtime.UserCodeSyntaxError",
+                "Syntax error in module '%s': %s" % (module_name, error),
+                ['  File "%s" Line %s\n    %s' % (error.filename, error.lineno, error.text)],
+            )
+        try:
+            return getattr(module, function_name)
+        except AttributeError:
+            raise _fault(
+                "Runtime.HandlerNotFound",
+                "Handler '%s' missing on module '%s'" % (function_name, module_name),
+            )
+    except Exception as error:
+        from lambdactl_runtime import faults
+
+        faults.fail_init(error, connection, log)
+
+
+def run(handler, connection, log):
+    """Serve one event after another."""
+    home = os.getpid()
+    connection.request_next()
+    while True:
+        event = connection.receive_event()
+        surroundings.begin(event)
+        kind, body, content_type, xray_cause = handle(handler, event, log)
+        if os.getpid() != home:
+            # A child that the handler forked came back from it. Its parent answers.
+            os._exit(0)
+        connection.answer_and_request_next(event, kind, body, content_type, xray_cause)
+
+
+def handle(handler, event, log):
+    """Call the handler. Returns what to tell the Runtime API: "response" or "error", the body, its
+    content type, and for an error the cause as X-Ray wants it."""
+    try:
+        context = LambdaContext(event, log)
+        argument = payload.parse(event.body) if event.is_json else event.body
+        response = handler(argument, context)
+        if isinstance(response, bytes):
+            return "response", response, "application/unknown", None
+        text = payload.marshal(response)
+    except Exception as error:
+        from lambdactl_runtime import faults
+
+        return faults.answer(error, event.request_id, log)
+    return "response", text.encode(), "application/json", None
+
+
+def _fault(error_type, message, trace=None):
+    from lambdactl_runtime.faults import Fault
+
+    return Fault(error_type, message, trace)
