@@ -14,22 +14,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from lambdactl.errors import UserError, did_you_mean
 
-SCHEMA_URL = (
-    "https://raw.githubusercontent.com/lambdactl/lambdactl/main/lambdactl/manifest/schema.json"
-)
-
-# Newest first, the newest being what a project gets when nothing is installed to go by
-# (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html).
-_PYTHON_MINORS = (14, 13, 12, 11)
-_NODE_MAJORS = (24, 22, 20)
+_MANIFEST = Path(__file__).parent / "manifest"
 
 _NOT_TEMPLATE = frozenset({"__pycache__", ".pytest_cache", "node_modules", ".DS_Store"})
 """Left beside a template's files by running them; pip compiles the installed ones too."""
+
+_SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""As the manifest's schema has it."""
 
 _NOT_CONTENT = frozenset({".git", ".DS_Store"})
 """A folder with nothing else in it is still empty to a newcomer."""
@@ -96,7 +94,7 @@ def create(
     :param runtime: a Lambda runtime identifier; by default one that this machine can run.
     :param force: write into a folder that has files, over those of the same name.
     :raises UserError: the folder has files, is no folder, or can't be written; the runtime is of
-        another family than the template.
+        another family than the template; the name is none.
     """
     directory = directory.absolute()
     if runtime is not None and not runtime.startswith(template.family):
@@ -105,10 +103,14 @@ def create(
             hint=f"a {template.family} runtime, such as {default_runtime(template.family)}",
         )
     _refuse_occupied(directory, force)
+    if service is not None and not _SERVICE.fullmatch(service):
+        raise UserError(
+            f"{service!r} can't be a project's name", hint=f"such as {service_name(service)}"
+        )
     words = {
         "__service__": service or service_name(directory.resolve().name),
         "__runtime__": runtime or default_runtime(template.family),
-        "__schema__": SCHEMA_URL,
+        "__schema__": _schema_address(),
     }
     files = tuple(_files(template.path))
     try:
@@ -133,18 +135,24 @@ def service_name(text: str) -> str:
 
 
 def default_runtime(family: str) -> str:
-    """The runtime identifier of ``family`` that this machine is most likely to run: the version
-    of the Python that runs lambdactl, of the Node.js on PATH, ``provided.al2023``."""
-    if family == "python":
-        minor = sys.version_info.minor
-        return f"python3.{minor if minor in _PYTHON_MINORS else _PYTHON_MINORS[0]}"
-    if family == "nodejs":
-        major = _node_major()
-        return f"nodejs{major if major in _NODE_MAJORS else _NODE_MAJORS[0]}.x"
-    return "provided.al2023"
+    """The runtime identifier of ``family`` that this machine can run: the version of the Python
+    that runs lambdactl or of the Node.js on PATH, if Lambda takes new functions on it. The
+    newest that Lambda supports otherwise."""
+    known = [entry for entry in _runtimes() if entry["family"] == family]
+    installed = {"python": _python_version, "nodejs": _node_version}.get(family)
+    version = installed() if installed else None
+    today = date.today().isoformat()
+    for entry in known:
+        if entry["version"] == version and today < entry.get("block_create", "9999"):
+            return str(entry["identifier"])
+    return next(str(entry["identifier"]) for entry in known if not entry["deprecated"])
 
 
-def _node_major() -> int | None:
+def _python_version() -> str:
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def _node_version() -> str | None:
     node = shutil.which("node")
     if node is None:
         return None
@@ -155,7 +163,17 @@ def _node_major() -> int | None:
     except (OSError, subprocess.SubprocessError):
         return None
     version = re.match(r"v(\d+)\.", answer)
-    return int(version[1]) if version else None
+    return version[1] if version else None
+
+
+def _runtimes() -> list[dict[str, Any]]:
+    """Lambda's runtimes, newest of a family first, without those that are still a preview."""
+    entries = json.loads((_MANIFEST / "runtimes.json").read_text("utf-8"))["runtimes"]
+    return [entry for entry in entries if not entry.get("preview")]
+
+
+def _schema_address() -> str:
+    return str(json.loads((_MANIFEST / "schema.json").read_text("utf-8"))["$id"])
 
 
 def _templates_folder() -> Path:

@@ -60,8 +60,8 @@ def test_the_default_python_runtime_is_one_that_is_here(tmp_path: Path) -> None:
 @pytest.mark.node
 def test_the_default_node_runtime_is_the_installed_one() -> None:
     version = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout
-    major = int(version.strip().lstrip("v").split(".")[0])
-    expected = f"nodejs{major}.x" if major in {20, 22, 24} else "nodejs24.x"
+    major = version.strip().lstrip("v").split(".")[0]
+    expected = f"nodejs{major}.x" if major in {"20", "22", "24"} else "nodejs24.x"
     assert scaffold.default_runtime("nodejs") == expected
 
 
@@ -101,6 +101,12 @@ def test_here_needs_no_cd(
     assert not any(step.startswith("cd ") for step in answer["next"])
 
 
+def test_a_folder_that_yaml_would_take_for_a_boolean(tmp_path: Path) -> None:
+    created = scaffold.create(tmp_path / "Yes", scaffold.find("python-hello"))
+    manifest = yaml.safe_load((created.directory / "lambdactl.yaml").read_text())
+    assert manifest["service"] == "yes"
+
+
 def test_files_are_not_overwritten_unasked(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -129,6 +135,7 @@ def test_files_are_not_overwritten_unasked(
         (["a-file", "-t", "node-hello"], "is in the way"),
         (["a-file/below", "-t", "node-hello"], "is in the way"),
         (["x", "-t", "node-hello", "--runtime", "python3.13"], "can't run on python3.13"),
+        (["x", "-t", "node-hello", "--name", "my app!"], "such as my-app"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(
