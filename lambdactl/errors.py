@@ -109,6 +109,23 @@ class EnvironmentStartError(LambdactlError):
     exit_code = EXIT_ENVIRONMENT
 
 
+class EnvironmentStoppedError(LambdactlError):
+    """An execution environment was stopped from outside while a function ran in it."""
+
+    exit_code = EXIT_ENVIRONMENT
+
+
+class ThrottledError(LambdactlError):
+    """The function has no concurrency left; ``reason`` is Lambda's word for the limit that was hit
+    (https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html, TooManyRequestsException)."""
+
+    exit_code = EXIT_FUNCTION_ERROR
+
+    def __init__(self, message: str, *, reason: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """A hint that names the closest of ``known``, or None when nothing is close.
 

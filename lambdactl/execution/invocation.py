@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -38,6 +39,9 @@ class Invocation:
     trace_id: str | None = None
     """An ``X-Amzn-Trace-Id`` value; the invoker makes one when there is none."""
     tenant_id: str | None = None
+    on_chunk: Callable[[str, bytes], None] | None = None
+    """Takes a streamed response as it comes: content type and bytes. Without it the response
+    is buffered, with the limit of a buffered one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,8 @@ class Report:
     status: str = "success"
     """success | error | timeout"""
     error_type: str | None = None
+    """Lambda's own word for what broke the environment (``Runtime.ExitError``, ...); None when
+    the function merely returned an error."""
 
     @property
     def billed_duration_ms(self) -> int:

@@ -1,0 +1,58 @@
+"""Layers as Lambda lays them out: all of them in one ``/opt``, in order, the last one wins.
+
+https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from lambdactl.artifacts.unpack import unpack
+from lambdactl.errors import UserError
+
+
+def merge(layers: Sequence[Path], folder: Path) -> Path:
+    """Bring ``layers`` (folders or zips) together; returns the folder that stands for ``/opt``.
+
+    A single folder is used where it lies; otherwise the files are copied into ``folder``.
+
+    :raises UserError: a layer is missing or is not readable as one.
+    """
+    for layer in layers:
+        if not layer.exists():
+            raise UserError(f"the layer {layer} does not exist")
+    if len(layers) == 1 and layers[0].is_dir():
+        return layers[0]
+    for layer in layers:
+        if layer.is_dir():
+            _overlay(layer, folder)
+        else:
+            unpacked = folder.with_name(f"{folder.name}-unpacking")
+            unpack(layer, unpacked)
+            _overlay(unpacked, folder)
+            shutil.rmtree(unpacked)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _overlay(layer: Path, folder: Path) -> None:
+    """Copy ``layer`` over ``folder``; where a file meets a folder, the later one replaces it."""
+    for current, names, files in os.walk(layer):
+        target = folder / Path(current).relative_to(layer)
+        if target.is_symlink() or target.is_file():
+            target.unlink()
+        target.mkdir(parents=True, exist_ok=True)
+        links = [name for name in names if (Path(current) / name).is_symlink()]
+        for name in [*files, *links]:
+            _replace(Path(current) / name, target / name)
+
+
+def _replace(source: Path, target: Path) -> None:
+    if target.is_dir() and not target.is_symlink():
+        shutil.rmtree(target)
+    elif target.is_symlink() or target.exists():
+        target.unlink()
+    shutil.copy2(source, target, follow_symlinks=False)

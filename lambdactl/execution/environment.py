@@ -1,0 +1,400 @@
+"""One execution environment: init -> ready -> busy -> ready ... -> stopped.
+
+An environment joins a :class:`~lambdactl.execution.runtime_api.RuntimeApi` (what the runtime
+says) with a :class:`Sandbox` (where the runtime lives) and follows Lambda's life cycle
+(https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html):
+
+* *Init* is limited to ten seconds. One that fails or takes longer is tried again inside the
+  first invocation, under the function's timeout.
+* *Invoke* ends when the runtime asks for the next event. A timeout or a dead runtime *resets* the
+  environment: everything in it is killed, ``/tmp`` stays, and the next invocation
+  initialises it again, on that invocation's time.
+
+A process and a container differ only in their :class:`Sandbox`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Protocol
+
+from lambdactl.errors import EnvironmentStoppedError
+from lambdactl.execution import failures, platform_log
+from lambdactl.execution.clock import Clock
+from lambdactl.execution.invocation import (
+    LOG_TAIL_BYTES,
+    Invocation,
+    InvocationResult,
+    Report,
+)
+from lambdactl.execution.logs import LogLine, LogSink, Tail, passes
+from lambdactl.execution.runtime_api import Answer, Event, RuntimeApi
+from lambdactl.manifest.model import Function
+
+INIT_TIMEOUT_S = 10.0
+"""https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib"""
+
+
+class Status(StrEnum):
+    NEW = "new"
+    INIT = "init"
+    READY = "ready"
+    BUSY = "busy"
+    RESET = "reset"
+    STOPPED = "stopped"
+
+
+class Sandbox(Protocol):
+    """Where a runtime lives: a process group, a container."""
+
+    runtime_version: str
+    """For INIT_START: what runs the function, in words."""
+
+    host: str
+    """The address on which the runtime reaches its Runtime API."""
+
+    async def start(
+        self,
+        address: str,
+        on_output: Callable[[bytes, float | None], None],
+        on_exit: Callable[[failures.Exit], None],
+    ) -> None:
+        """Start the runtime with ``AWS_LAMBDA_RUNTIME_API`` = ``address``.
+
+        :raises EnvironmentStartError: it can't be started at all.
+        """
+        ...
+
+    def drain(self) -> None:
+        """Hand over, now, all output that has been written so far."""
+        ...
+
+    def begin(self) -> None:
+        """An invocation begins: watch the limits closely."""
+        ...
+
+    def end(self) -> None:
+        """It is over."""
+        ...
+
+    def max_memory_mb(self) -> int:
+        """The most memory in use at one time since the runtime started, in megabytes."""
+        ...
+
+    async def kill(self) -> None:
+        """Kill everything in it, at once. ``/tmp`` stays. Does nothing when nothing runs."""
+        ...
+
+    async def close(self) -> None:
+        """Kill everything and remove all traces."""
+        ...
+
+
+class Environment:
+    """See the module. Not for concurrent use: one invocation at a time, as on AWS.
+
+    :param arn: maps a qualifier to the ARN that the context shows.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        sandbox: Sandbox,
+        *,
+        arn: Callable[[str], str],
+        clock: Clock,
+        sink: LogSink | None = None,
+    ) -> None:
+        self.function = function
+        self.status = Status.NEW
+        self.invocations = 0
+        self.idle_since = 0.0
+        self._arn = arn
+        self._sandbox = sandbox
+        self._clock = clock
+        self._sink = sink
+        self._api = RuntimeApi(self)
+        self._json_logs = function.logging.format == "json"
+        self._phase_over: asyncio.Future[None] | None = None
+        self._answer: Answer | None = None
+        self._exit: failures.Exit | None = None
+        self._timed_out = False
+        self._request_id: str | None = None
+        self._tail: Tail | None = None
+        self._init_duration_ms: float | None = None
+        self._chunk: Callable[[str, bytes], None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    # life cycle
+
+    async def initialize(self) -> None:
+        """The init phase. A function's own failure in it is not raised: it is logged, and the
+        first invocation tries again.
+
+        :raises EnvironmentStartError: nothing could be started.
+        """
+        await self._api.open(self._sandbox.host)
+        error_type, duration_ms = await self._initialize("init", INIT_TIMEOUT_S)
+        if error_type is None:
+            self._init_duration_ms = duration_ms
+
+    async def invoke(self, invocation: Invocation) -> InvocationResult:
+        """Run the function once in this environment."""
+        request_id = invocation.request_id or str(uuid.uuid4())
+        clock, function = self._clock, self.function
+        logging = function.logging
+        cold = self.invocations == 0
+        self.invocations += 1
+        tail = self._tail = Tail(LOG_TAIL_BYTES)
+        self._request_id = request_id
+        self._chunk = invocation.on_chunk
+        trace_id = invocation.trace_id or ""
+        begun = clock.monotonic()
+        error_type: str | None = None
+        if self.status is Status.RESET:
+            error_type, _ = await self._initialize("invoke", function.timeout_s)
+        now = clock.now()
+        self._platform(
+            platform_log.start(
+                logging,
+                now,
+                request_id=request_id,
+                version=_version(invocation.qualifier),
+                trace_id=trace_id,
+            )
+        )
+        if error_type is None:
+            remaining_s = function.timeout_s - (clock.monotonic() - begun)
+            self.status = Status.BUSY
+            self._sandbox.begin()
+            phase = self._begin_phase(remaining_s)
+            self._api.dispatch(
+                Event(
+                    request_id=request_id,
+                    invocation_id=str(uuid.uuid4()),
+                    payload=invocation.payload,
+                    arn=self._arn(invocation.qualifier),
+                    deadline_ms=int((now + remaining_s) * 1000),
+                    trace_id=trace_id,
+                    client_context=invocation.client_context,
+                    cognito_identity=invocation.cognito_identity,
+                    tenant_id=invocation.tenant_id,
+                )
+            )
+            await phase
+            self._sandbox.end()
+        duration_ms = (clock.monotonic() - begun) * 1000
+        self._sandbox.drain()
+        return await self._conclude(invocation, request_id, duration_ms, error_type, tail, cold)
+
+    async def stop(self) -> None:
+        """Kill what runs and leave nothing: no process, no socket, no folder."""
+        if self.status is Status.STOPPED:
+            return
+        self.status = Status.STOPPED
+        await self._sandbox.close()
+        await self._api.close()
+        self._end_phase()
+
+    # phases
+
+    async def _initialize(self, phase: str, timeout_s: float) -> tuple[str | None, float]:
+        """Start the runtime and wait until it asks for an event; returns the error type (None
+        when it did) and the duration in milliseconds."""
+        clock, logging = self._clock, self.function.logging
+        self.status = Status.INIT
+        self._platform(
+            platform_log.init_start(
+                logging,
+                clock.now(),
+                runtime=self._sandbox.runtime_version,
+                name=self.function.name,
+                phase=phase,
+            )
+        )
+        begun = clock.monotonic()
+        over = self._begin_phase(timeout_s)
+        await self._sandbox.start(self._api.address, self._on_output, self._on_exit)
+        await over
+        duration_ms = (clock.monotonic() - begun) * 1000
+        self._sandbox.drain()
+        if not self._timed_out and self._exit is None and self._answer is None:
+            self.status = Status.READY
+            return None, duration_ms
+        if self._timed_out:
+            status, error_type = "timeout", failures.TIMEOUT
+        elif self._answer is not None:
+            status, error_type = "error", self._answer.error_type or "Runtime.Unknown"
+        else:
+            status, error_type = "error", failures.EXIT_ERROR
+        await self._reset()
+        self._platform(
+            platform_log.init_report(
+                logging,
+                clock.now(),
+                duration_ms=duration_ms,
+                phase=phase,
+                status=status,
+                error_type=error_type if status == "error" else None,
+            )
+        )
+        return error_type, duration_ms
+
+    async def _conclude(
+        self,
+        invocation: Invocation,
+        request_id: str,
+        duration_ms: float,
+        error_type: str | None,
+        tail: Tail,
+        cold: bool,
+    ) -> InvocationResult:
+        """Turn what happened into a result, with the last lines of the log."""
+        answer, gone, now = self._answer, self._exit, self._clock.now()
+        status, failed = "success", True
+        if answer is not None:
+            payload, failed = answer.payload, answer.error_type is not None
+            if failed:
+                status = "error"
+                if answer.error_type == "Function.ResponseSizeTooLarge":
+                    error_type = answer.error_type
+        elif self._timed_out:
+            payload = failures.timeout_payload(request_id, self.function.timeout_s)
+        elif gone is not None:
+            payload = failures.exit_payload(request_id, gone)
+        else:
+            raise EnvironmentStoppedError(f"{self.function.name} was stopped while it ran")
+        if self._timed_out:
+            status, error_type = "timeout", failures.TIMEOUT
+            self._platform(
+                platform_log.task_timed_out(
+                    now, request_id=request_id, timeout_s=self.function.timeout_s
+                )
+            )
+        elif gone is not None:
+            status, error_type = "error", failures.EXIT_ERROR
+            self._platform(
+                f"RequestId: {request_id} Error: {gone.describe()}\n{failures.EXIT_ERROR}".encode()
+            )
+        init_ms, self._init_duration_ms = self._init_duration_ms, None
+        report = Report(
+            request_id=request_id,
+            duration_ms=duration_ms,
+            memory_size_mb=self.function.memory_mb,
+            max_memory_used_mb=min(self._sandbox.max_memory_mb(), self.function.memory_mb),
+            init_duration_ms=init_ms,
+            status=status,
+            error_type=error_type,
+        )
+        if self._timed_out or gone is not None:
+            await self._reset()
+        elif self.status is Status.BUSY:
+            self.status = Status.READY
+        logging = self.function.logging
+        self._platform(platform_log.end(logging, now, report=report))
+        self._platform(platform_log.report_line(logging, now, report=report))
+        self._request_id = None
+        self._tail = None
+        self._chunk = None
+        return InvocationResult(
+            payload=payload,
+            report=report,
+            function_error="Unhandled" if failed else None,
+            executed_version=_version(invocation.qualifier),
+            log_tail=tail.value(),
+            content_type=answer.content_type if answer is not None else "application/json",
+            streamed=answer is not None and answer.streamed,
+            cold=cold,
+        )
+
+    def _begin_phase(self, timeout_s: float) -> asyncio.Future[None]:
+        loop = asyncio.get_running_loop()
+        over: asyncio.Future[None] = loop.create_future()
+        self._phase_over = over
+        self._answer = None
+        self._exit = None
+        self._timed_out = False
+        self._timer = loop.call_later(max(timeout_s, 0), self._on_timeout)
+        return over
+
+    def _end_phase(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        over = self._phase_over
+        if over is not None and not over.done():
+            over.set_result(None)
+
+    async def _reset(self) -> None:
+        await self._sandbox.kill()
+        self._api.reset()
+        if self.status is not Status.STOPPED:
+            self.status = Status.RESET
+
+    # what the runtime and the sandbox tell us
+
+    def on_runtime_ready(self) -> None:
+        if self.status is Status.INIT or self._answer is not None:
+            self._end_phase()
+
+    def on_init_error(self, answer: Answer) -> None:
+        self._answer = answer
+        self._end_phase()
+
+    def on_answer(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def stream(self, content_type: str) -> Callable[[bytes], None] | None:
+        chunk = self._chunk
+        if chunk is None:
+            return None
+        return lambda data: chunk(content_type, data)
+
+    def _on_exit(self, how: failures.Exit) -> None:
+        self._exit = how
+        if self.status is Status.READY:
+            # It died between two invocations; the next one starts it again.
+            self.status = Status.RESET
+            self._api.reset()
+        self._end_phase()
+
+    def _on_timeout(self) -> None:
+        self._timed_out = True
+        self._end_phase()
+
+    # log
+
+    def _on_output(self, text: bytes, at: float | None) -> None:
+        if self._json_logs and not passes(text, self.function.logging.application_level):
+            return
+        if self._tail is not None:
+            self._tail.add(text)
+        if self._sink is not None:
+            self._sink(
+                LogLine(
+                    self.function.name,
+                    self._request_id,
+                    at if at is not None else self._clock.now(),
+                    "function",
+                    text,
+                )
+            )
+
+    def _platform(self, text: bytes | None) -> None:
+        if text is None:
+            return
+        if self._tail is not None:
+            self._tail.add(text)
+        if self._sink is not None:
+            self._sink(
+                LogLine(self.function.name, self._request_id, self._clock.now(), "platform", text)
+            )
+
+
+def _version(qualifier: str) -> str:
+    """The version that runs. Locally every qualifier runs the code that is there, so only a
+    number says more than $LATEST."""
+    return qualifier if qualifier.isdigit() else "$LATEST"

@@ -1,0 +1,223 @@
+"""The local :class:`~lambdactl.execution.invocation.Invoker`: every function of an app, each with
+its pool of process environments."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from lambdactl.artifacts import merge, unpack
+from lambdactl.errors import EnvironmentStartError, EventError, UserError
+from lambdactl.execution import credentials, runtimes
+from lambdactl.execution.clock import Clock, SystemClock
+from lambdactl.execution.environment import Environment
+from lambdactl.execution.invocation import MAX_PAYLOAD_BYTES, Invocation, InvocationResult
+from lambdactl.execution.logs import LogSink
+from lambdactl.execution.pool import IDLE_S, MAX_ENVIRONMENTS, Pool
+from lambdactl.execution.process import ProcessSandbox
+from lambdactl.manifest.model import App, Function
+
+ACCOUNT = "123456789012"
+"""The account in local ARNs, the one AWS's documentation uses."""
+
+
+class LocalInvoker:
+    """Runs the functions of ``app`` on this machine.
+
+    :param sink: takes every log line as it comes.
+    :param warn: takes what the user should know (another interpreter version, a layer left out).
+    :param shell: the user's environment, from which credentials and interpreters are found.
+    :param use_credentials: whether functions get the user's AWS credentials.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        sink: LogSink | None = None,
+        warn: Callable[[str], None] | None = None,
+        clock: Clock | None = None,
+        shell: Mapping[str, str] | None = None,
+        use_credentials: bool = True,
+        strict_runtime: bool = False,
+        max_environments: int = MAX_ENVIRONMENTS,
+        idle_s: float = IDLE_S,
+    ) -> None:
+        self.app = app
+        self._sink = sink
+        self._warn = warn
+        self._clock = clock or SystemClock()
+        self._shell = os.environ if shell is None else shell
+        self._strict = strict_runtime
+        self._max_environments = max_environments
+        self._idle_s = idle_s
+        self._region = credentials.region(self._shell)
+        self._credentials: dict[str, str] | None = None if use_credentials else {}
+        self._pools: dict[tuple[str, str | None], Pool] = {}
+        self._launches: dict[str, runtimes.Launch] = {}
+        self._work: Path | None = None
+
+    async def invoke(self, invocation: Invocation) -> InvocationResult:
+        """See :class:`~lambdactl.execution.invocation.Invoker`.
+
+        :raises UserError: no such function or qualifier, or the payload is too large.
+        :raises ThrottledError: the function's reserved concurrency is used up.
+        :raises EnvironmentStartError: nothing could be started to run it in.
+        """
+        key = (invocation.function, invocation.tenant_id)
+        pool = self._pools.get(key)
+        if pool is None:
+            pool = self._pools[key] = self._new_pool(invocation)
+        if len(invocation.payload) > MAX_PAYLOAD_BYTES:
+            raise EventError(
+                f"the event has {len(invocation.payload)} bytes; "
+                f"a synchronous invocation takes {MAX_PAYLOAD_BYTES}"
+            )
+        if invocation.qualifier != "$LATEST":
+            self._check_qualifier(invocation)
+        if invocation.trace_id is None:
+            invocation = dataclasses.replace(invocation, trace_id=new_trace_id())
+        return await pool.invoke(invocation)
+
+    async def close(self) -> None:
+        """Stop every environment and remove every temporary folder."""
+        pools, self._pools = tuple(self._pools.values()), {}
+        await asyncio.gather(*(pool.close() for pool in pools))
+        if self._work is not None:
+            shutil.rmtree(self._work, ignore_errors=True)
+            self._work = None
+        self._launches.clear()
+
+    def arn(self, name: str, qualifier: str) -> str:
+        """The function's ARN; only a qualifier that was asked for is part of it."""
+        arn = f"arn:aws:lambda:{self._region}:{ACCOUNT}:function:{name}"
+        return arn if qualifier == "$LATEST" else f"{arn}:{qualifier}"
+
+    def _new_pool(self, invocation: Invocation) -> Pool:
+        function = self.app.function(invocation.function)
+        if function.tenancy == "per_tenant" and not invocation.tenant_id:
+            raise UserError(
+                f"{function.name} isolates its tenants: name one", hint="give a tenant id"
+            )
+        launch = self._launch(function)
+        return Pool(
+            lambda: self._environment(launch),
+            name=function.name,
+            clock=self._clock,
+            reserved=function.concurrency.reserved,
+            max_environments=self._max_environments,
+            idle_s=self._idle_s,
+        )
+
+    def _environment(self, launch: runtimes.Launch) -> Environment:
+        if self._credentials is None:
+            self._credentials = credentials.find(self._shell)
+        spec = launch.spec(
+            region=self._region, credentials=self._credentials, now=self._clock.now()
+        )
+        name = launch.function.aws_name or launch.function.name
+        return Environment(
+            launch.function,
+            ProcessSandbox(spec),
+            arn=lambda qualifier: self.arn(name, qualifier),
+            clock=self._clock,
+            sink=self._sink,
+        )
+
+    def _launch(self, function: Function) -> runtimes.Launch:
+        if function.name not in self._launches:
+            launch = runtimes.prepare(
+                function,
+                task=self._task(function),
+                opt=self._opt(function),
+                root=self.app.root,
+                work=self._work_folder(),
+                shell=self._shell,
+                strict=self._strict,
+            )
+            if launch.warning:
+                self._tell(launch.warning)
+            self._launches[function.name] = launch
+        return self._launches[function.name]
+
+    def _task(self, function: Function) -> Path:
+        """The folder that stands for /var/task."""
+        code = function.code
+        if code.kind == "folder" and code.path is not None:
+            if not code.path.is_dir():
+                raise UserError(
+                    f"the code folder of {function.name} does not exist: {code.path}",
+                    where=function.where,
+                )
+            return code.path.resolve()
+        if code.kind == "zip" and code.path is not None:
+            if not code.path.is_file():
+                raise UserError(
+                    f"the archive of {function.name} does not exist: {code.path}",
+                    where=function.where,
+                )
+            folder = self._work_folder() / "code" / function.name
+            if not folder.is_dir():
+                folder.mkdir(parents=True)
+                unpack(code.path, folder)
+            return folder
+        raise EnvironmentStartError(
+            f"{function.name} is {_KINDS[code.kind]}, which does not run as a process",
+            where=function.where,
+            hint="this version of lambdactl runs folders and zip archives; "
+            "containers come with a later one",
+        )
+
+    def _opt(self, function: Function) -> Path | None:
+        """The folder that stands for /opt."""
+        local = []
+        for name in function.layers:
+            if name in self.app.layers:
+                local.append(self.app.layers[name].path)
+            else:
+                self._tell(
+                    f"{function.name} runs without the layer {name}: "
+                    "this version of lambdactl does not download layers from AWS"
+                )
+        if not local:
+            return None
+        return merge(local, self._work_folder() / "opt" / function.name)
+
+    def _work_folder(self) -> Path:
+        if self._work is None:
+            self._work = Path(tempfile.mkdtemp(prefix="lambdactl-")).resolve()
+        return self._work
+
+    def _check_qualifier(self, invocation: Invocation) -> None:
+        """Locally every version is the code that is there, but a name must be one that exists."""
+        function = self.app.function(invocation.function)
+        if not invocation.qualifier.isdigit() and invocation.qualifier not in function.aliases:
+            raise UserError(
+                f"Function not found: {self.arn(function.name, invocation.qualifier)}",
+                hint=f"{function.name} has the aliases: {', '.join(function.aliases) or 'none'}",
+            )
+
+    def _tell(self, message: str) -> None:
+        if self._warn is not None:
+            self._warn(message)
+
+
+_KINDS = {
+    "image": "a container image",
+    "dockerfile": "an image to build from a Dockerfile",
+    "s3": "an archive in S3",
+}
+
+
+def new_trace_id() -> str:
+    """A tracing header for a call that brought none, not sampled
+    (https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader)."""
+    digits = secrets.token_hex(20)
+    return f"Root=1-{int(time.time()):08x}-{digits[:24]};Parent={digits[24:]};Sampled=0"

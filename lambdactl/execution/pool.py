@@ -1,0 +1,196 @@
+"""The pool of one function: warm environments are reused, more are started when all are busy,
+idle ones retire.
+
+Lambda gives each concurrent invocation an environment of its own
+(https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html). So does the pool, with one
+allowance for a laptop: a caller that finds every environment busy waits a few milliseconds
+for one to come free before another is started, because a warm function answers faster than a
+new environment starts. Reserved concurrency throttles as on Lambda; the machine's own bound
+(``max_environments``) only makes callers wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Callable
+
+from lambdactl.errors import ThrottledError
+from lambdactl.execution.clock import Clock
+from lambdactl.execution.environment import Environment, Status
+from lambdactl.execution.invocation import Invocation, InvocationResult
+
+PATIENCE_S = 0.01
+IDLE_S = 300.0
+MAX_ENVIRONMENTS = 100
+
+
+class Pool:
+    """The environments of one function.
+
+    :param create: makes an environment that is not initialised yet.
+    :param reserved: reserved concurrency; None when the function has none.
+    :param idle_s: seconds of the clock's time after which an idle environment is stopped.
+    """
+
+    def __init__(
+        self,
+        create: Callable[[], Environment],
+        *,
+        name: str,
+        clock: Clock,
+        reserved: int | None = None,
+        max_environments: int = MAX_ENVIRONMENTS,
+        idle_s: float = IDLE_S,
+    ) -> None:
+        self._create = create
+        self._name = name
+        self._clock = clock
+        self._reserved = reserved
+        self._max = max_environments if reserved is None else min(max_environments, reserved)
+        self._idle_s = idle_s
+        self._idle: list[Environment] = []
+        self._all: set[Environment] = set()
+        self._waiting: deque[asyncio.Future[Environment]] = deque()
+        self._starting = 0
+        self._in_flight = 0
+        self._patience: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._reaper: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @property
+    def size(self) -> int:
+        """Environments that exist now, whatever their state."""
+        return len(self._all)
+
+    async def invoke(self, invocation: Invocation) -> InvocationResult:
+        """Run the function in a free environment, or in a new one.
+
+        :raises ThrottledError: all of the reserved concurrency is in use.
+        :raises EnvironmentStartError: a new environment was needed and could not start.
+        """
+        if self._reserved is not None and self._in_flight >= self._reserved:
+            raise ThrottledError(
+                "Rate Exceeded.",
+                reason="ReservedFunctionConcurrentInvocationLimitExceeded",
+                hint=f"{self._name} has a reserved concurrency of {self._reserved}",
+            )
+        self._in_flight += 1
+        try:
+            environment = self._idle.pop() if self._idle else await self._wait()
+            try:
+                result = await environment.invoke(invocation)
+            except BaseException:
+                # Cancelled, or broken: nobody may meet what is left of this invocation.
+                self._discard(environment)
+                raise
+            self._release(environment)
+            return result
+        finally:
+            self._in_flight -= 1
+
+    async def close(self) -> None:
+        """Stop every environment; callers that still wait are cancelled."""
+        self._closed = True
+        if self._patience is not None:
+            self._patience.cancel()
+        for waiter in self._waiting:
+            waiter.cancel()
+        if self._reaper is not None:
+            self._reaper.cancel()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(environment.stop() for environment in tuple(self._all)))
+        self._all.clear()
+        self._idle.clear()
+
+    # getting one
+
+    async def _wait(self) -> Environment:
+        waiter: asyncio.Future[Environment] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        if not self._all:
+            self._scale()
+        elif self._patience is None:
+            self._be_patient()
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self._release(waiter.result())
+            raise
+
+    def _be_patient(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._patience = loop.call_later(PATIENCE_S, self._scale)
+
+    def _scale(self) -> None:
+        """Start environments for those who still wait, as many at a time as there are cores."""
+        self._patience = None
+        self._waiting = deque(waiter for waiter in self._waiting if not waiter.done())
+        wanted = len(self._waiting) - self._starting
+        room = self._max - len(self._all)
+        for _ in range(min(wanted, room, os.cpu_count() or 1)):
+            self._starting += 1
+            environment = self._create()
+            self._all.add(environment)
+            self._run(self._start(environment))
+        if len(self._waiting) > self._starting and len(self._all) < self._max:
+            self._be_patient()
+
+    async def _start(self, environment: Environment) -> None:
+        try:
+            await environment.initialize()
+        except Exception as error:
+            self._starting -= 1
+            self._all.discard(environment)
+            await environment.stop()
+            self._fail_one(error)
+            return
+        self._starting -= 1
+        self._release(environment)
+
+    def _fail_one(self, error: Exception) -> None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_exception(error)
+                return
+
+    # giving it back
+
+    def _release(self, environment: Environment) -> None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(environment)
+                return
+        if self._closed or environment.status is Status.STOPPED:
+            self._discard(environment)
+            return
+        environment.idle_since = self._clock.monotonic()
+        self._idle.append(environment)
+        if self._reaper is None:
+            self._reaper = asyncio.get_running_loop().create_task(self._retire())
+
+    def _discard(self, environment: Environment) -> None:
+        if environment in self._all:
+            self._all.discard(environment)
+            self._run(environment.stop())
+
+    async def _retire(self) -> None:
+        while True:
+            await self._clock.sleep(self._idle_s / 4)
+            limit = self._clock.monotonic() - self._idle_s
+            for environment in [e for e in self._idle if e.idle_since <= limit]:
+                self._idle.remove(environment)
+                self._all.discard(environment)
+                await environment.stop()
+
+    def _run(self, work: object) -> None:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,374 @@
+"""The Runtime API 2018-06-01 of one execution environment: who may call what, when, and the answer.
+
+Each environment has its own endpoint (its own port), so a runtime can't read another's events.
+The states and their names, the refusals and their JSON are those of AWS's own emulator
+(https://github.com/aws/aws-lambda-runtime-interface-emulator, internal/lambda/core/states.go and
+internal/lambda/rapi); the endpoints are described at
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html.
+
+The environment above talks to it with three calls (:meth:`RuntimeApi.dispatch`,
+:meth:`RuntimeApi.reset`, :meth:`RuntimeApi.close`) and hears from it through :class:`Listener`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from lambdactl.execution.http1 import Connection, Request
+from lambdactl.execution.invocation import MAX_PAYLOAD_BYTES
+
+_PREFIX = b"/2018-06-01/runtime/"
+_NEXT = _PREFIX + b"invocation/next"
+_INVOCATION = _PREFIX + b"invocation/"
+_INIT_ERROR = _PREFIX + b"init/error"
+_PING = b"/2018-06-01/ping"
+
+_ERROR_TYPE = re.compile(r"(Runtime|Function)\.[A-Z][a-zA-Z]+")
+_ACCEPTED = (
+    b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\n"
+    b'Content-Length: 16\r\n\r\n{"status":"OK"}\n'
+)
+
+
+class State(StrEnum):
+    """A runtime's states, with the names that refusals show."""
+
+    STARTED = "Started"
+    INIT_ERROR = "InitError"
+    READY = "Ready"
+    RUNNING = "Running"
+    RESPONSE = "InvocationResponse"
+    ERROR_RESPONSE = "InvocationErrorResponse"
+    RESPONSE_SENT = "ResponseSent"
+
+
+@dataclass(slots=True)
+class Event:
+    """What ``/invocation/next`` answers. ``invocation_id`` is this attempt's own: the runtime
+    echoes it, and an echo of an older attempt is answered 410."""
+
+    request_id: str
+    invocation_id: str
+    payload: bytes
+    arn: str
+    deadline_ms: int
+    trace_id: str
+    client_context: str | None = None
+    cognito_identity: str | None = None
+    tenant_id: str | None = None
+
+    def wire(self) -> bytes:
+        """The whole HTTP answer, one write."""
+        optional = ""
+        if self.client_context:
+            optional += f"Lambda-Runtime-Client-Context: {_header(self.client_context)}\r\n"
+        if self.cognito_identity:
+            optional += f"Lambda-Runtime-Cognito-Identity: {_header(self.cognito_identity)}\r\n"
+        if self.tenant_id:
+            optional += f"Lambda-Runtime-Aws-Tenant-Id: {_header(self.tenant_id)}\r\n"
+        head = (
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+            f"Lambda-Runtime-Aws-Request-Id: {self.request_id}\r\n"
+            f"Lambda-Runtime-Invocation-Id: {self.invocation_id}\r\n"
+            f"Lambda-Runtime-Deadline-Ms: {self.deadline_ms}\r\n"
+            f"Lambda-Runtime-Invoked-Function-Arn: {self.arn}\r\n"
+            f"Lambda-Runtime-Trace-Id: {_header(self.trace_id)}\r\n{optional}"
+            f"Content-Length: {len(self.payload)}\r\n\r\n"
+        )
+        return head.encode() + self.payload
+
+
+@dataclass(slots=True)
+class Answer:
+    """What the runtime gave for an invocation. ``error_type`` is None for a response."""
+
+    payload: bytes
+    content_type: str = "application/json"
+    error_type: str | None = None
+    streamed: bool = False
+
+
+class Listener(Protocol):
+    """What an environment wants to hear. All calls come from the event loop."""
+
+    def on_runtime_ready(self) -> None:
+        """The runtime asked for the next event: init or the running invocation is over."""
+        ...
+
+    def on_init_error(self, answer: Answer) -> None:
+        """The runtime gave up during init."""
+        ...
+
+    def on_answer(self, answer: Answer) -> None:
+        """The runtime has answered the running invocation (it may still be busy)."""
+        ...
+
+    def stream(self, content_type: str) -> Callable[[bytes], None] | None:
+        """A streamed response begins; returns where its pieces go, None to have it buffered."""
+        ...
+
+
+class RuntimeApi:
+    """The endpoint of one environment."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.state = State.STARTED
+        self.address = ""
+        self._listener = listener
+        self._server: asyncio.Server | None = None
+        self._hosts: frozenset[bytes] = frozenset()
+        self._connections: set[Connection] = set()
+        self._waiting: list[Connection] = []
+        self._event: Event | None = None
+
+    async def open(self, host: str = "127.0.0.1") -> str:
+        """Listen on a free port of ``host``; returns ``host:port`` (AWS_LAMBDA_RUNTIME_API)."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._connect, host, 0, backlog=16)
+        port = self._server.sockets[0].getsockname()[1]
+        self.address = f"{host}:{port}"
+        self._hosts = frozenset({self.address.encode(), b"localhost:%d" % port})
+        return self.address
+
+    async def close(self) -> None:
+        """Stop listening and cut every connection."""
+        self.reset()
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+            self._server = None
+
+    def reset(self) -> None:
+        """Back to the first state, for a runtime that is started anew."""
+        self.state = State.STARTED
+        self._event = None
+        self._waiting.clear()
+        for connection in tuple(self._connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+
+    def dispatch(self, event: Event) -> None:
+        """Give ``event`` to the runtime: now if it waits, else at its next ``/next``."""
+        self._event = event
+        if self._waiting:
+            self._deliver(self._waiting.pop(0))
+
+    # connections
+
+    def _connect(self) -> Connection:
+        connection = Connection(self._handle, self._on_head, self._lost, MAX_PAYLOAD_BYTES)
+        self._connections.add(connection)
+        return connection
+
+    def _lost(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        if connection in self._waiting:
+            self._waiting.remove(connection)
+
+    # requests
+
+    def _handle(self, connection: Connection, request: Request) -> None:
+        path = request.path
+        if request.headers.get(b"host", self.address.encode()) not in self._hosts:
+            _refuse(connection, 403, "InvalidHost", "This endpoint does not serve that host")
+        elif path == _NEXT:
+            if request.method == b"GET":
+                self._next(connection)
+            else:
+                connection.respond(405, b"")
+        elif path.startswith(_INVOCATION):
+            request_id, _, action = path[len(_INVOCATION) :].partition(b"/")
+            if action not in (b"response", b"error"):
+                _not_found(connection)
+            elif request.method != b"POST":
+                connection.respond(405, b"")
+            elif self._is_current(connection, request, request_id):
+                if action == b"response":
+                    self._response(connection, request)
+                else:
+                    self._error(connection, request)
+        elif path == _INIT_ERROR:
+            if request.method == b"POST":
+                self._init_error(connection, request)
+            else:
+                connection.respond(405, b"")
+        elif path == _PING:
+            connection.respond(200, b"pong", b"text/plain; charset=utf-8")
+        else:
+            _not_found(connection)
+
+    def _next(self, connection: Connection) -> None:
+        if self.state is State.RUNNING:
+            # A runtime that asks twice is given the same event again.
+            self._deliver(connection)
+        elif self.state in (State.STARTED, State.RESPONSE_SENT, State.READY):
+            was_ready = self.state is State.READY
+            self.state = State.READY
+            if not was_ready:
+                self._listener.on_runtime_ready()
+            if self._event is not None:
+                self._deliver(connection)
+            else:
+                self._waiting.append(connection)
+        else:
+            self._refuse_transition(connection, State.READY)
+
+    def _deliver(self, connection: Connection) -> None:
+        assert self._event is not None
+        self.state = State.RUNNING
+        connection.send(self._event.wire())
+
+    def _is_current(self, connection: Connection, request: Request, request_id: bytes) -> bool:
+        event = self._event
+        if event is None or request_id != event.request_id.encode():
+            _refuse(connection, 400, "InvalidRequestID", "Invalid request ID")
+            return False
+        echoed = request.headers.get(b"lambda-runtime-invocation-id")
+        if echoed is not None and echoed != event.invocation_id.encode():
+            _refuse(connection, 410, "ErrorRuntimeInvokeTimeout", "This invocation has timed out")
+            return False
+        return True
+
+    def _on_head(self, connection: Connection, request: Request) -> None:
+        # Only a well-formed, expected, streamed response is taken piece by piece.
+        if (
+            request.headers.get(b"lambda-runtime-function-response-mode") == b"streaming"
+            and request.path.endswith(b"/response")
+            and self.state is State.RUNNING
+            and self._event is not None
+            and request.path == b"%s%s/response" % (_INVOCATION, self._event.request_id.encode())
+        ):
+            request.sink = self._listener.stream(_content_type(request))
+
+    def _response(self, connection: Connection, request: Request) -> None:
+        if self.state is not State.RUNNING:
+            self._refuse_transition(connection, State.RESPONSE)
+            return
+        mode = request.headers.get(b"lambda-runtime-function-response-mode", b"")
+        if mode not in (b"", b"streaming"):
+            self._finish(Answer(b"", _content_type(request), "Runtime.InvalidResponseModeHeader"))
+            _refuse(
+                connection, 400, "InvalidFunctionResponseMode", "Invalid function response mode"
+            )
+            return
+        if request.sink is None and request.body_size > MAX_PAYLOAD_BYTES:
+            self._finish(
+                Answer(_too_large(request.body_size), error_type="Function.ResponseSizeTooLarge")
+            )
+            _refuse(
+                connection,
+                413,
+                "RequestEntityTooLarge",
+                f"Exceeded maximum allowed payload size ({MAX_PAYLOAD_BYTES} bytes).",
+            )
+            return
+        answer = Answer(request.body, _content_type(request), streamed=mode == b"streaming")
+        if answer.streamed:
+            _apply_trailers(answer, request)
+        self._finish(answer)
+        connection.send(_ACCEPTED)
+
+    def _error(self, connection: Connection, request: Request) -> None:
+        if self.state is not State.RUNNING:
+            self._refuse_transition(connection, State.ERROR_RESPONSE)
+            return
+        if request.body_size > MAX_PAYLOAD_BYTES:
+            self._finish(
+                Answer(_too_large(request.body_size), error_type="Function.ResponseSizeTooLarge")
+            )
+            _refuse(
+                connection,
+                413,
+                "RequestEntityTooLarge",
+                f"Exceeded maximum allowed payload size ({MAX_PAYLOAD_BYTES} bytes).",
+            )
+            return
+        self._finish(Answer(request.body, _content_type(request), _error_type(request)))
+        connection.send(_ACCEPTED)
+
+    def _init_error(self, connection: Connection, request: Request) -> None:
+        if self.state is not State.STARTED:
+            self._refuse_transition(connection, State.INIT_ERROR)
+            return
+        self.state = State.INIT_ERROR
+        self._listener.on_init_error(
+            Answer(request.body, _content_type(request), _error_type(request))
+        )
+        connection.send(_ACCEPTED)
+
+    def _finish(self, answer: Answer) -> None:
+        self.state = State.RESPONSE_SENT
+        self._event = None
+        self._listener.on_answer(answer)
+
+    def _refuse_transition(self, connection: Connection, target: State) -> None:
+        _refuse(
+            connection,
+            403,
+            "InvalidStateTransition",
+            f"State transition from {self.state} to {target} failed for runtime. "
+            "Error: State transition is not allowed",
+        )
+
+
+def _refuse(connection: Connection, status: int, error_type: str, message: str) -> None:
+    body = json.dumps({"errorMessage": message, "errorType": error_type}, separators=(",", ":"))
+    connection.respond(status, body.encode() + b"\n")
+
+
+def _not_found(connection: Connection) -> None:
+    connection.respond(404, b"404 page not found\n", b"text/plain; charset=utf-8")
+
+
+def _content_type(request: Request) -> str:
+    return request.headers.get(b"content-type", b"application/json").decode("latin-1")
+
+
+def _error_type(request: Request) -> str:
+    given = request.headers.get(b"lambda-runtime-function-error-type", b"").decode("latin-1")
+    return valid_error_type(given)
+
+
+def valid_error_type(given: str) -> str:
+    """The error type as Lambda records it: the runtime's own word if it is well formed, else
+    Function.Unknown or Runtime.Unknown (the emulator's fatalerror.go)."""
+    if _ERROR_TYPE.search(given):
+        return given
+    return "Function.Unknown" if given.startswith("Function.") else "Runtime.Unknown"
+
+
+def _apply_trailers(answer: Answer, request: Request) -> None:
+    """A function that failed in the middle of a streamed response says so in the trailers."""
+    error_type = request.headers.get(b"lambda-runtime-function-error-type")
+    if error_type is None:
+        return
+    answer.error_type = error_type.decode("latin-1")
+    try:
+        answer.payload = base64.b64decode(
+            request.headers.get(b"lambda-runtime-function-error-body", b""), validate=True
+        )
+    except binascii.Error:
+        answer.payload = b""
+
+
+def _too_large(size: int) -> bytes:
+    return json.dumps(
+        {
+            "errorType": "Function.ResponseSizeTooLarge",
+            "errorMessage": f"Response payload size ({size} bytes) exceeded maximum allowed "
+            f"payload size ({MAX_PAYLOAD_BYTES} bytes).",
+        }
+    ).encode()
+
+
+def _header(text: str) -> str:
+    """Header text that can't end the header: line ends become spaces."""
+    return text.replace("\r", " ").replace("\n", " ")

@@ -1,0 +1,172 @@
+"""How each runtime family is started as a process: its command, its folders, its variables."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from lambdactl.errors import EnvironmentStartError
+from lambdactl.execution import interpreters, isolation
+from lambdactl.execution.process import ProcessSpec
+from lambdactl.execution.variables import Places, log_stream, variables
+from lambdactl.manifest.model import Function
+
+_BOOTSTRAPS = Path(__file__).parent / "bootstraps"
+_COMMANDS = {
+    "python": ("python/bootstrap.py",),
+    "nodejs": ("node/bootstrap.cjs",),
+    "ruby": ("ruby/bootstrap.rb",),
+}
+
+_GIVEN_BY_LAMBDA = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil", "six")
+"""What the Python runtimes bring along, in /var/runtime
+(https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html#python-sdk-included)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A function made ready to run on this machine, whatever the number of environments."""
+
+    function: Function
+    family: str
+    command: tuple[str, ...]
+    version: str
+    runtime_version: str
+    task: Path
+    runtime: Path
+    opt: Path | None
+    interpreter: Path | None
+    keep: tuple[Path, ...]
+    warning: str | None = None
+
+    def spec(self, *, region: str, credentials: Mapping[str, str], now: float) -> ProcessSpec:
+        """What one new environment needs; each has a log stream of its own."""
+        fence = isolation.available()
+        shown_as_opt = isolation.opt_is_private(fence, self.opt, self.keep)
+        places = Places(
+            task=self.task,
+            runtime=self.runtime,
+            opt=isolation.OPT if shown_as_opt else self.opt,
+            interpreter=self.interpreter,
+        )
+        return ProcessSpec(
+            command=self.command,
+            folder=self.task,
+            variables=variables(
+                self.function,
+                places,
+                family=self.family,
+                version=self.version,
+                region=region,
+                stream=log_stream(now),
+                credentials=credentials,
+            ),
+            memory_mb=self.function.memory_mb,
+            ephemeral_storage_mb=self.function.ephemeral_storage_mb,
+            runtime_version=self.runtime_version,
+            layers=self.opt,
+            keep=self.keep,
+            telemetry=self.family != "provided",
+        )
+
+
+def prepare(
+    function: Function,
+    *,
+    task: Path,
+    opt: Path | None,
+    root: Path,
+    work: Path,
+    shell: Mapping[str, str],
+    strict: bool,
+) -> Launch:
+    """Find out how ``function`` is started here.
+
+    :param task: the folder with its code, unpacked.
+    :param opt: its merged layers.
+    :param root: the manifest's folder, where a project's own ``.venv`` may be.
+    :param work: a folder of ours that lives as long as the environments.
+    :raises EnvironmentStartError: its runtime isn't there, or can't run as a process.
+    """
+    runtime = function.runtime or ""
+    keep = {task, root, work, *([opt] if opt else [])}
+    if runtime.startswith("provided"):
+        bootstrap = _find_bootstrap(function, task, opt)
+        return Launch(
+            function=function,
+            family="provided",
+            command=(str(bootstrap),),
+            version="",
+            runtime_version=runtime,
+            task=task,
+            runtime=task,
+            opt=opt,
+            interpreter=None,
+            keep=tuple(sorted(keep)),
+        )
+    found = interpreters.find(runtime, project=_project(task, root), env=shell, strict=strict)
+    family = next(name for name in _COMMANDS if runtime.startswith(name))
+    binary = Path(found.path)
+    keep |= {_BOOTSTRAPS, binary.parent.parent, binary.resolve().parent.parent}
+    version = ".".join(str(part) for part in found.version[: 1 if family == "nodejs" else 2])
+    shown = ".".join(str(part) for part in found.version)
+    return Launch(
+        function=function,
+        family=family,
+        command=(str(binary), *(str(_BOOTSTRAPS / part) for part in _COMMANDS[family])),
+        version=version,
+        runtime_version=f"{runtime} ({found.path}, version {shown})",
+        task=task,
+        runtime=_given_by_lambda(work) if family == "python" else _BOOTSTRAPS / "node",
+        opt=opt,
+        interpreter=binary.parent,
+        keep=tuple(sorted(path for path in keep if path != Path("/"))),
+        warning=found.warning,
+    )
+
+
+def _project(task: Path, root: Path) -> Path:
+    """The folder whose virtual environment counts: the code's own if it has one."""
+    return task if (task / ".venv").is_dir() or (task / "venv").is_dir() else root
+
+
+def _find_bootstrap(function: Function, task: Path, opt: Path | None) -> Path:
+    candidates = [task / "bootstrap", *([opt / "bootstrap"] if opt else [])]
+    for candidate in candidates:
+        if candidate.is_file():
+            if os.access(candidate, os.X_OK):
+                return candidate
+            raise EnvironmentStartError(
+                f"Runtime.InvalidEntrypoint: {candidate} is not executable",
+                hint=f"chmod +x {candidate}",
+            )
+    raise EnvironmentStartError(
+        f"Runtime.InvalidEntrypoint: {function.name} has no executable `bootstrap`",
+        hint=f"looked for {' and '.join(str(path) for path in candidates)}",
+    )
+
+
+@functools.cache
+def _sdk() -> tuple[Path, ...]:
+    found = []
+    for name in _GIVEN_BY_LAMBDA:
+        spec = find_spec(name)
+        if spec is not None and spec.origin:
+            origin = Path(spec.origin)
+            found.append(origin.parent if origin.name == "__init__.py" else origin)
+    return tuple(found)
+
+
+def _given_by_lambda(work: Path) -> Path:
+    """A folder that stands for /var/runtime: the SDK that Lambda's Python runtimes bring along
+    (lambdactl's own copy), found by a function that doesn't bring another."""
+    folder = work / "runtime"
+    if not folder.is_dir():
+        folder.mkdir()
+        for path in _sdk():
+            (folder / path.name).symlink_to(path)
+    return folder
