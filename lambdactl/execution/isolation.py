@@ -1,10 +1,10 @@
-"""How a process environment is fenced in on this machine: its own ``/tmp``, ``/opt`` and end of life.
+"""How a process environment is fenced in here: its own ``/tmp``, ``/opt`` and end of life.
 
 On Linux the runtime is started through ``unshare`` (util-linux), which gives it a mount
-namespace of its own: there ``/tmp`` is a private folder and ``/opt`` the function's
-layers, as on Lambda, without root where the kernel allows user namespaces. Where it doesn't, and
-on macOS, the folder is private through ``TMPDIR`` alone. ``setpriv`` ties the runtime's life to ours,
-so that not even ``kill -9`` of lambdactl leaves one behind.
+namespace of its own: there ``/tmp`` is a private folder and ``/opt`` the function's layers, as
+on Lambda, without root where the kernel allows user namespaces. Where it doesn't, and on macOS,
+the folder is private through ``TMPDIR`` alone. ``setpriv`` ties the runtime's life to ours, so
+that not even ``kill -9`` of lambdactl leaves one behind.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 stdout, stderr and the runtime's own log channel are one pipe, so everything arrives in the
 order it was written. On that channel a runtime writes *frames*: four bytes of type, four of
 length, eight of time stamp (microseconds since the epoch), then the message, all big-endian. A
-frame is one log event however many lines it has, which keeps a stack trace together. The format is that of AWS's runtime
-interface clients (``FramedTelemetryLogSink`` in
+frame is one log event however many lines it has, which keeps a stack trace together. The
+format is that of AWS's runtime interface clients (``FramedTelemetryLogSink`` in
 https://github.com/aws/aws-lambda-python-runtime-interface-client).
 """
 

@@ -44,9 +44,11 @@ class Cgroup:
             return
 
 
-def create_cgroup(limit_mb: int, *, root: Path = CGROUP_ROOT) -> Cgroup | None:
-    """A new control group with ``limit_mb`` of memory and no swap; None where that isn't allowed."""
-    parent = _parent(root)
+def create_cgroup(
+    limit_mb: int, *, root: Path = CGROUP_ROOT, own: Path = Path("/proc/self/cgroup")
+) -> Cgroup | None:
+    """A new group with ``limit_mb`` of memory and no swap; None where that isn't allowed."""
+    parent = _parent(root, own)
     if parent is None:
         return None
     folder, version = parent
@@ -75,25 +77,25 @@ def create_cgroup(limit_mb: int, *, root: Path = CGROUP_ROOT) -> Cgroup | None:
     return Cgroup(path)
 
 
-def _parent(root: Path) -> tuple[Path, int] | None:
+def _parent(root: Path, own: Path) -> tuple[Path, int] | None:
     """The folder in which a memory group can be made, and the version of its interface."""
     if not sys.platform.startswith("linux"):
         return None
     try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
+        lines = own.read_text().splitlines()
     except OSError:
         return None
-    own = {}
+    paths = {}
     for line in lines:
         _, controllers, path = line.split(":", 2)
-        own[controllers] = path.lstrip("/")
-    for controllers, path in own.items():
+        paths[controllers] = path.lstrip("/")
+    for controllers, path in paths.items():
         if "memory" in controllers.split(","):
             folder = root / "memory" / path
             return (folder, 1) if os.access(folder, os.W_OK) else None
-    if "" in own and (root / "cgroup.controllers").exists():
+    if "" in paths and (root / "cgroup.controllers").exists():
         # A group with processes in it can't hand out controllers: the new one becomes a sibling.
-        folder = (root / own[""]).parent
+        folder = (root / paths[""]).parent
         try:
             handed_out = (folder / "cgroup.subtree_control").read_text().split()
         except OSError:

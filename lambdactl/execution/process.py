@@ -92,7 +92,7 @@ class ProcessSandbox:
     ) -> None:
         spec, loop = self._spec, asyncio.get_running_loop()
         if self._tmp is None:
-            self._tmp = Path(tempfile.mkdtemp(prefix="lambdactl-")).resolve()
+            self._tmp = _temporary_folder()
         self._cgroup = memory.create_cgroup(spec.memory_mb)
         self._address = address
         self._peak_mb = 0.0
@@ -164,7 +164,8 @@ class ProcessSandbox:
             loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = -1
-        while process.poll() is None:
+        # A killed process is gone in well under a millisecond: too short to set up a watcher for.
+        while process.poll() is None:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
         self._process = None
         self.drain()
@@ -286,6 +287,10 @@ class ProcessSandbox:
             total, peak = memory.resident_mb(self._process.pid)
             self._peak_mb = max(self._peak_mb, total, peak)
             self._sampled = asyncio.get_running_loop().time()
+
+
+def _temporary_folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="lambdactl-")).resolve()
 
 
 def _spawn(

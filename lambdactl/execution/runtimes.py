@@ -109,6 +109,7 @@ def prepare(
             keep=tuple(sorted(keep)),
         )
     found = interpreters.find(runtime, project=_project(task, root), env=shell, strict=strict)
+    assert found is not None, "only provided runtimes have no interpreter"
     family = next(name for name in _COMMANDS if runtime.startswith(name))
     binary = Path(found.path)
     keep |= {_BOOTSTRAPS, binary.parent.parent, binary.resolve().parent.parent}

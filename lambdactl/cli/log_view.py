@@ -1,0 +1,39 @@
+"""Log lines on stderr: as they are, with colour on a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from lambdactl.execution.logs import LogLine
+
+_DIM, _RED, _YELLOW, _RESET = b"\x1b[2m", b"\x1b[31m", b"\x1b[33m", b"\x1b[0m"
+
+
+def wants_colour() -> bool:
+    """Colour belongs on a terminal, unless NO_COLOR is set (https://no-color.org)."""
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+
+
+class LogView:
+    """A sink that writes each line to stderr at once."""
+
+    def __init__(self, *, colour: bool | None = None) -> None:
+        self._colour = wants_colour() if colour is None else colour
+        self._stream = sys.stderr.buffer
+
+    def __call__(self, line: LogLine) -> None:
+        text = line.text
+        tint = self._tint(line) if self._colour else b""
+        self._stream.write(tint + text + (_RESET if tint else b"") + b"\n")
+        self._stream.flush()
+
+    def _tint(self, line: LogLine) -> bytes:
+        if line.source == "platform":
+            failed = b"Status: " in line.text or b" Error: " in line.text
+            return _RED if failed or b"Task timed out" in line.text else _DIM
+        if b"[ERROR]" in line.text or b"\tERROR\t" in line.text:
+            return _RED
+        if b"[WARNING]" in line.text or b"\tWARN\t" in line.text:
+            return _YELLOW
+        return b""

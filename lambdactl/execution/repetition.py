@@ -1,0 +1,79 @@
+"""The same event many times, and how long it took: ``invoke --repeat N --concurrency M``."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lambdactl.execution.clock import Clock
+from lambdactl.execution.invocation import Invocation, InvocationResult, Invoker
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Milliseconds from call to answer, as the caller saw them. Percentiles are nearest-rank."""
+
+    count: int
+    min_ms: float
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    max_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """All of it: the last answer, the number of failed calls, latencies of cold and warm calls."""
+
+    last: InvocationResult
+    failed: int
+    seconds: float
+    cold: Latency | None
+    warm: Latency | None
+
+
+async def repeat(
+    invoker: Invoker, invocation: Invocation, *, times: int, concurrency: int, clock: Clock
+) -> Repetition:
+    """Invoke ``times`` times, ``concurrency`` at once."""
+    results: list[tuple[float, InvocationResult]] = []
+    remaining = iter(range(times))
+
+    async def work() -> None:
+        for _ in remaining:
+            begun = clock.monotonic()
+            result = await invoker.invoke(invocation)
+            results.append(((clock.monotonic() - begun) * 1000, result))
+
+    begun = clock.monotonic()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(times, concurrency)):
+            group.create_task(work())
+    return Repetition(
+        last=results[-1][1],
+        failed=sum(result.function_error is not None for _, result in results),
+        seconds=clock.monotonic() - begun,
+        cold=summarise([ms for ms, result in results if result.cold]),
+        warm=summarise([ms for ms, result in results if not result.cold]),
+    )
+
+
+def summarise(latencies_ms: Sequence[float]) -> Latency | None:
+    """None for no latencies at all."""
+    if not latencies_ms:
+        return None
+    ordered = sorted(latencies_ms)
+
+    def percentile(share: float) -> float:
+        return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+    return Latency(
+        count=len(ordered),
+        min_ms=ordered[0],
+        p50_ms=percentile(0.50),
+        p90_ms=percentile(0.90),
+        p99_ms=percentile(0.99),
+        max_ms=ordered[-1],
+    )
