@@ -99,8 +99,8 @@ class _Chosen(click.Command):
             if not self.chain:
                 formatter.write_text("Print a sample event of an AWS service.")
             elif len(self.words) == 1:
-                service = library.find_service(self.chain[0].service)
-                formatter.write_text(f"{service.title}. Without an event: {self.chain[0].name}.")
+                service = library.find_service(self.words[0])
+                formatter.write_text(f"{service.title}. Without an event: {service.default}.")
             else:
                 formatter.write_text(f"{self.chain[0].title}.")
                 formatter.write_text("See " + ", ".join(self.chain[0].sources))
@@ -111,7 +111,7 @@ class _Chosen(click.Command):
             with formatter.section("Services"):
                 formatter.write_dl(rows)
         elif len(self.words) == 1:
-            listed = library.events(self.chain[0].service)
+            listed = library.events(library.find_service(self.words[0]).name)
             with formatter.section("Events"):
                 formatter.write_dl([(event.name, event.title) for event in listed])
         common = library.common_parameters()
@@ -135,7 +135,7 @@ class _Chosen(click.Command):
     def _of_other_events(self) -> dict[str, tuple[Parameter, list[str]]]:
         """Parameters that the usual event does not have, and the events that do."""
         found: dict[str, tuple[Parameter, list[str]]] = {}
-        for event in library.events(self.chain[0].service):
+        for event in library.events(library.find_service(self.words[0]).name):
             for name, parameter in event.params.items():
                 if name not in self.parameters:
                     found.setdefault(name, (parameter, []))[1].append(event.name)
@@ -183,8 +183,8 @@ def _run(command: _Chosen, values: dict[str, Any]) -> None:
             "name a service", hint="for example s3; `lambdactl generate-event --list` names them"
         )
     event = events.generate(
-        command.chain[0].service,
-        command.chain[0].name,
+        command.words[0],
+        command.words[1] if len(command.words) > 1 else None,
         params={
             name: values[name]
             for name in command.parameters
@@ -297,7 +297,7 @@ def _require_unicode(arg: str) -> None:
 
 
 def _print_list(command: _Chosen, output: str) -> None:
-    wanted = command.chain[0].service if command.chain else None
+    wanted = library.find_service(command.words[0]).name if command.chain else None
     listings = [listing for listing in events.catalog() if wanted is None or listing.name == wanted]
     if output == "json":
         click.echo(_json([_listing(listing) for listing in listings]))
@@ -319,7 +319,7 @@ def _listing(listing: events.ServiceListing) -> dict[str, Any]:
             {
                 "name": event.name,
                 "title": event.title,
-                "aliases": list(event.aliases),
+                "aliases": [*event.aliases, *event.presets],
                 "source": list(event.sources),
                 "records": event.record is not None,
                 "from": event.carrier is not None,
@@ -348,7 +348,7 @@ def _completions(args: list[str]) -> list[str]:
         command = _choose(args)
     except UserError:
         return []
-    names = [] if len(words) > 1 else list(library.event_names(command.chain[0].service))
+    names = [] if len(words) > 1 else list(library.event_names(library.find_service(words[0]).name))
     options = [
         name for param in command.params if isinstance(param, click.Option) for name in param.opts
     ]

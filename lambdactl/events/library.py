@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -64,6 +64,8 @@ class Event:
     sources: tuple[str, ...]
     template: Any
     aliases: tuple[str, ...] = ()
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """More aliases, with the defaults that an event has under each of them."""
     params: Mapping[str, Parameter] = field(default_factory=dict)
     let: Mapping[str, Any] = field(default_factory=dict)
     record: Any = None
@@ -109,10 +111,11 @@ def find(service: str, event: str | None = None) -> Event:
     :raises UserError: no such service or event.
     """
     found = find_service(service)
-    wanted = (event or found.default).lower().replace("_", "-")
-    if wanted in found.elsewhere:
-        return find(*split_name(found.elsewhere[wanted]))
-    return _event(found.name, _event_name(found, event or found.default))
+    wanted = event or found.default
+    normal = wanted.lower().replace("_", "-")
+    if normal in found.elsewhere:
+        return find(*split_name(found.elsewhere[normal]))
+    return _named(found, normal, wanted)
 
 
 @cache
@@ -191,20 +194,29 @@ def _service(name: str) -> Service:
     )
 
 
-def _event_name(service: Service, wanted: str) -> str:
-    normal = wanted.lower().replace("_", "-")
+def _named(service: Service, normal: str, wanted: str) -> Event:
     if normal in event_names(service.name):
-        return normal
+        return _event(service.name, normal)
     known = list(service.elsewhere)
     for event in events(service.name):
         if normal in event.aliases:
-            return event.name
-        known += [event.name, *event.aliases]
+            return event
+        if normal in event.presets:
+            return _preset(event, event.presets[normal])
+        known += [event.name, *event.aliases, *event.presets]
     raise UserError(
         f"{service.name} has no event {wanted!r}",
         hint=closest(normal, known)
         or f"it has: {', '.join((*event_names(service.name), *service.elsewhere))}",
     )
+
+
+def _preset(event: Event, defaults: Mapping[str, Any]) -> Event:
+    params = {
+        name: replace(parameter, default=defaults.get(name, parameter.default))
+        for name, parameter in event.params.items()
+    }
+    return replace(event, params=params)
 
 
 @cache
@@ -223,6 +235,7 @@ def _event(service_name: str, name: str) -> Event:
         sources=tuple(own_sources) if isinstance(own_sources, list) else (own_sources,),
         template=content["template"],
         aliases=tuple(content.get("aliases", ())),
+        presets=content.get("presets", {}),
         params=_parameters(content.get("params", ()), shared.get("params", ())),
         let={**shared.get("let", {}), **content.get("let", {})},
         record=record.get("template"),

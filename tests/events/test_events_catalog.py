@@ -136,17 +136,26 @@ def test_names_and_aliases_are_unique() -> None:
     assert len(services) == len(set(services))
     for service in library.services():
         names = [*service.elsewhere]
-        names += [n for event in library.events(service.name) for n in (event.name, *event.aliases)]
+        names += [
+            n
+            for event in library.events(service.name)
+            for n in (event.name, *event.aliases, *event.presets)
+        ]
         assert len(names) == len(set(names)), service.name
         assert library.find(service.name).title
         for target in service.elsewhere.values():
-            assert library.find(*events.split_name(target)).full_name == target
+            assert library.find(*events.split_name(target)).service == target.split(":")[0]
 
 
 def test_every_alias_finds_its_event() -> None:
     for event in EVENTS:
         for alias in event.aliases:
             assert library.find(event.service, alias) is event
+        for alias, defaults in event.presets.items():
+            found = library.find(event.service, alias)
+            assert found.full_name == event.full_name
+            assert {**defaults} == {name: found.params[name].default for name in defaults}
+            assert events.generate(event.service, alias, seed=1) != _make(event, seed=1)
 
 
 @per_event
