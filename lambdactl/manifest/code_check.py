@@ -1,0 +1,138 @@
+"""Whether what a manifest names is on disk: code folders, layers, handlers.
+
+Nothing is run and nothing is imported. A handler counts as missing only when that is certain;
+where a file can define names in ways that reading doesn't show, it counts as there, and the
+runtime will tell.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from lambdactl.errors import Location, Problem, did_you_mean
+from lambdactl.manifest import handlers, runtimes
+from lambdactl.manifest.handlers import Files
+from lambdactl.manifest.model import App, Function
+
+_BUILD_FILES = {
+    "go.mod": "GOOS=linux go build -o bootstrap",
+    "Cargo.toml": "cargo lambda build",
+    "CMakeLists.txt": "cmake --build",
+    "Makefile": "make",
+}
+
+
+def check_code(app: App, names: Sequence[str] | None = None) -> tuple[Problem, ...]:
+    """Problems with code folders, layers and handlers of the functions ``names`` (all of them and
+    all layers, without names).
+
+    :raises UserError: there is no function of such a name.
+    """
+    functions = [app.function(name) for name in (app.functions if names is None else names)]
+    layers = dict.fromkeys(
+        app.layers if names is None else (layer for f in functions for layer in f.layers)
+    )
+    problems = [problem for name in layers for problem in _layer(app, name)]
+    for function in functions:
+        problems += _function(app, function)
+    unique = dict.fromkeys(problems)
+    return tuple(sorted(unique, key=lambda p: (p.where.line or 0, p.where.column or 0)))
+
+
+def _place(app: App, function: Function, field: str) -> Location:
+    place = function.places.get(field) or function.where
+    return place or Location(str(app.source or app.root))
+
+
+def _layer(app: App, name: str) -> list[Problem]:
+    layer = app.layers.get(name)
+    if layer is None or layer.path.exists():
+        return []
+    where = layer.places.get("path") or layer.where or Location(str(app.source or app.root))
+    message = f"the layer `{name}` has no folder or file {_shown(layer.path, app.root)}"
+    return [Problem(message, where, _close_path(layer.path), code="layer-missing")]
+
+
+def _function(app: App, function: Function) -> list[Problem]:
+    code = function.code
+    where = _place(app, function, "code")
+    for path, what in ((code.path, "folder or file"), (code.dockerfile, "file")):
+        if path is not None and not path.exists():
+            message = f"`{function.name}` has no code: there is no {what} {_shown(path, app.root)}"
+            return [Problem(message, where, _close_path(path), code="code-missing")]
+    if code.context is not None and not code.context.is_dir():
+        message = f"there is no folder {_shown(code.context, app.root)} to build from"
+        return [Problem(message, where, _close_path(code.context), code="code-missing")]
+    if code.path is None or function.handler is None:
+        return []
+    try:
+        files = handlers.open_files(code.path)
+    except (OSError, zipfile.BadZipFile) as error:
+        message = f"can't read {_shown(code.path, app.root)} as a .zip: {error}"
+        return [Problem(message, where, code="code-unreadable")]
+    return _handler(app, function, files)
+
+
+def _handler(app: App, function: Function, files: Files) -> list[Problem]:
+    handler = function.handler or ""
+    where = _place(app, function, "handler")
+    runtime = runtimes.find(function.runtime) if function.runtime else None
+    if runtime is not None and runtime.family == "provided":
+        return _bootstrap(app, function, files, where)
+    if runtime is None:
+        finders = list(handlers.FINDERS.values())
+    elif runtime.family in handlers.FINDERS:
+        finders = [handlers.FINDERS[runtime.family]]
+    else:
+        return []
+    folder = _shown(function.code.path or app.root, app.root)
+    found = [finder(files, handler) for finder in finders]
+    if any(result.good for result in found):
+        return []
+    best = max(found, key=lambda result: result.file is not None)
+    if best.file is None:
+        message = f"`handler`: there is no {best.wanted} in {folder}"
+    else:
+        message = f"`handler`: {best.file} has no `{best.name}`"
+    return [Problem(message, where, best.hint, code="handler-not-found")]
+
+
+def _bootstrap(app: App, function: Function, files: Files, where: Location) -> list[Problem]:
+    """``provided`` runtimes run ``bootstrap`` of the code, or of a layer
+    (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html)."""
+    folder = _shown(function.code.path or app.root, app.root)
+    if files.has("bootstrap"):
+        if files.executable("bootstrap"):
+            return []
+        message = f"`bootstrap` in {folder} may not be executed"
+        return [Problem(message, where, "chmod +x bootstrap", code="handler-not-found")]
+    for name in function.layers:
+        layer = app.layers.get(name)
+        if layer is None or not layer.path.is_dir() or (layer.path / "bootstrap").exists():
+            return []
+    where = function.places.get("code") or where
+    message = f"`{function.name}` has no executable `bootstrap` in {folder}"
+    build = next((command for name, command in _BUILD_FILES.items() if files.has(name)), None)
+    hint = f"build it: {build}" if build else "a provided runtime runs the file `bootstrap`"
+    return [Problem(message, where, hint, code="handler-not-found")]
+
+
+def _shown(path: Path, root: Path) -> str:
+    relative = os.path.relpath(path, root)
+    if relative == ".":
+        return "the manifest's folder"
+    return str(path) if relative.startswith("..") else relative
+
+
+def _close_path(path: Path) -> str | None:
+    """A sibling with a similar name, of the first folder on the way that is not there."""
+    while not path.parent.is_dir() and path.parent != path:
+        path = path.parent
+    try:
+        names = sorted(entry.name for entry in path.parent.iterdir())
+    except OSError:
+        return None
+    return did_you_mean(path.name, names)

@@ -1,0 +1,234 @@
+"""A manifest file -> an :class:`App`, or all that is wrong with it.
+
+Text -> tree -> stage laid over -> variables replaced -> defaults laid under each function ->
+schema -> rules -> model. Every step goes on where the one before found faults.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from lambdactl.errors import ManifestError, Problem, did_you_mean
+from lambdactl.manifest import build, env_file, source
+from lambdactl.manifest.checker import Checker, schema
+from lambdactl.manifest.composer import YamlError, compose
+from lambdactl.manifest.document import Node, Problems
+from lambdactl.manifest.model import App
+from lambdactl.manifest.overlay import merged
+from lambdactl.manifest.rules import Subject, check_function, check_together
+from lambdactl.manifest.variables import Context, resolve
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What reading a manifest gave. ``app`` holds what could be read; it is whole only where
+    ``problems`` has no error. ``sound`` are the functions whose code, runtime and handler can be
+    looked for on disk."""
+
+    app: App | None
+    problems: tuple[Problem, ...]
+    sound: tuple[str, ...] = ()
+
+    @property
+    def valid(self) -> bool:
+        return not any(problem.severity == "error" for problem in self.problems)
+
+
+def load(
+    path: Path | None = None,
+    *,
+    stage: str | None = None,
+    env: Mapping[str, str] | None = None,
+    env_files: Sequence[Path] = (),
+    start: Path | None = None,
+) -> App:
+    """Read a manifest. Nothing of the functions' code is looked at: see ``check_code``.
+
+    :param path: the manifest, or a folder that holds one; without it, the nearest
+        ``lambdactl.yaml`` in ``start`` (the current folder) and the folders above.
+    :param stage: the overlay of ``stages`` to lay over it.
+    :param env: what ``${env:...}`` sees; ``os.environ`` if left out. It wins over ``env_files``.
+    :raises ManifestError: with all problems.
+    """
+    report = examine(path, stage=stage, env=env, env_files=env_files, start=start)
+    if not report.valid or report.app is None:
+        raise ManifestError(report.problems)
+    return replace(report.app, warnings=report.problems)
+
+
+def examine(
+    path: Path | None = None,
+    *,
+    stage: str | None = None,
+    env: Mapping[str, str] | None = None,
+    env_files: Sequence[Path] = (),
+    start: Path | None = None,
+) -> Report:
+    """Read a manifest as :func:`load` does, and give problems and what could be read together.
+
+    :raises ManifestError: there is no manifest, or it is not readable as text.
+    :raises UserError: an env file is missing or malformed.
+    """
+    found = source.require(path, start)
+    variables = env_file.environment(os.environ if env is None else env, env_files)
+    text = source.read(found)
+    root = found.absolute().parent
+    reader = _Reader(found, root, stage, variables)
+    try:
+        return reader.report(text, {}, text)
+    except YamlError as error:
+        if not source.tab_lines(text):
+            return Report(None, (reader.syntax_problem(text, error),))
+        return reader.without_tabs(text, error)
+
+
+class _Reader:
+    def __init__(self, file: Path, root: Path, stage: str | None, env: Mapping[str, str]) -> None:
+        self.file = file
+        self.shown = source.shown(file)
+        self.root = root
+        self.stage = stage
+        self.context = Context(root, env, stage)
+
+    def syntax_problem(self, text: str, error: YamlError) -> Problem:
+        where = Problems(self.shown, text).location(error.at)
+        return Problem(error.message, where, error.hint, code="yaml-syntax")
+
+    def without_tabs(self, text: str, error: YamlError) -> Report:
+        """The report of a text with tabs in its indentation: each such line is a problem, and the
+        guess of what the tabs stand for that leaves the fewest others is read on."""
+        best: Report | None = None
+        for guess in source.untabbed(text):
+            try:
+                report = self.report(guess.text, guess.shifts, text)
+            except YamlError:
+                continue
+            if best is None or len(report.problems) < len(best.problems):
+                best = report
+        tabs = Problems(self.shown, text)
+        for line in source.tab_lines(text):
+            column = tabs.lines[line - 1].index("\t") + 1
+            tabs.add(
+                "tab-indentation",
+                "YAML is indented with spaces, and this is a tab",
+                (line, column),
+                "replace the tab with spaces",
+            )
+        if best is None:
+            problems = tabs.all()
+            if error.at[0] < min(source.tab_lines(text)):
+                problems = (self.syntax_problem(text, error), *problems)
+            return Report(None, problems)
+        return replace(best, problems=_ordered((*best.problems, *tabs.all())))
+
+    def report(self, text: str, shifts: Mapping[int, int], original: str) -> Report:
+        """:raises YamlError: the text is not YAML."""
+        problems = Problems(self.shown, original)
+        problems.shifts = shifts
+        text = source.report_forbidden(text, problems)
+        document = compose(text, problems)
+        if document is None or document.value is None:
+            problems.add(
+                "empty-manifest",
+                "the manifest is empty",
+                (1, 1),
+                "`lambdactl init` makes one to start from",
+            )
+            return Report(None, problems.all())
+        if not document.is_mapping:
+            problems.add(
+                "not-a-mapping",
+                "a manifest is a mapping: `functions:` and what belongs to it",
+                document,
+                "start with `functions:`",
+            )
+            return Report(None, problems.all())
+        return self.checked(document, problems)
+
+    def checked(self, document: Node, problems: Problems) -> Report:
+        document = self.staged(document, problems)
+        skip = {key for key in document.value if key == "stages" or key.startswith("x-")}
+        document = resolve(document, self.context, problems, skip)
+        own = document.get("functions")
+        document = _with_defaults(document)
+        checker = Checker(schema(), problems)
+        values = checker.check(document, checker.root, "")
+        functions, defaults = document.get("functions"), document.get("defaults")
+        sound: list[str] = []
+        if functions is not None and own is not None:
+            for name, node in functions.items():
+                data = checker.values.get(id(node))
+                if data is None or not node.is_mapping:
+                    continue
+                subject = Subject(
+                    name=name,
+                    node=node,
+                    own=own.value[name],
+                    data=data,
+                    app=values,
+                    values=checker.values,
+                    layers=document.get("layers"),
+                    misspelt=frozenset(
+                        field
+                        for mapping, field in checker.misspelt
+                        if mapping in (id(node), id(defaults))
+                    ),
+                    problems=problems,
+                )
+                check_function(subject, functions.keys.get(name, node.at))
+                if node.get("code") is None or "code" in data:
+                    sound.append(name)
+            check_together(functions, values, problems)
+        app = build.app(
+            values,
+            document,
+            problems.location,
+            self.root,
+            source=self.file.absolute(),
+            stage=self.stage,
+        )
+        return Report(app, problems.all(), tuple(sound))
+
+    def staged(self, document: Node, problems: Problems) -> Node:
+        if self.stage is None:
+            return document
+        stages = document.get("stages")
+        names: Mapping[str, Any] = stages.value if stages is not None and stages.is_mapping else {}
+        if self.stage in names:
+            overlay = names[self.stage]
+            if not overlay.is_mapping:
+                return document
+            known = schema()["$defs"]["stage"]["properties"]
+            value = {name: child for name, child in overlay.items() if name in known}
+            return merged(document, replace(overlay, value=value))
+        if stages is None or stages.is_mapping:
+            listed = ", ".join(names)
+            problems.add(
+                "unknown-stage",
+                f"there is no stage `{self.stage}`",
+                document.keys.get("stages"),
+                did_you_mean(self.stage, names)
+                or (f"there is: {listed}" if names else "the manifest has no `stages`"),
+            )
+        return document
+
+
+def _with_defaults(document: Node) -> Node:
+    """Every function with the defaults laid under it."""
+    defaults, functions = document.get("defaults"), document.get("functions")
+    if defaults is None or functions is None or not functions.is_mapping:
+        return document
+    if not defaults.is_mapping or defaults.unknown:
+        return document
+    known = schema()["$defs"]["defaults"]["properties"]
+    together = {name: merged(defaults, node, known) for name, node in functions.items()}
+    value = {**document.value, "functions": replace(functions, value=together)}
+    return replace(document, value=value)
+
+
+def _ordered(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(problems, key=lambda p: (p.where.line or 0, p.where.column or 0)))

@@ -1,0 +1,161 @@
+"""A manifest file -> text that can be parsed: where it is, its encoding, its size, its tabs."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lambdactl.errors import Location, ManifestError, Problem
+from lambdactl.manifest.document import LINE_BREAK, Problems
+
+NAMES = ("lambdactl.yaml", "lambdactl.yml")
+MAX_BYTES = 1024 * 1024
+_FORBIDDEN = re.compile("[^\x09\x0a\x0d\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that YAML does not allow: https://yaml.org/spec/1.2.2/#51-character-set."""
+_TAB_INDENT = re.compile(r"[ ]*\t[ \t]*(?=\S)")
+
+
+def find(path: Path | None = None, start: Path | None = None) -> Path | None:
+    """The manifest to read: ``path`` (a file, or a folder that holds one), or the nearest one in
+    ``start`` (the current folder) and its parents; None where there is none."""
+    if path is not None and not path.is_dir():
+        return path if path.exists() else None
+    if path is not None:
+        folders = [path]
+    else:
+        nearest = (start or Path.cwd()).absolute()
+        folders = [nearest, *nearest.parents]
+    for folder in folders:
+        for name in NAMES:
+            if (folder / name).is_file():
+                return folder / name
+    return None
+
+
+def require(path: Path | None, start: Path | None) -> Path:
+    """As :func:`find`.
+
+    :raises ManifestError: there is none.
+    """
+    found = find(path, start)
+    if found is not None:
+        return found
+    hint = "`lambdactl init` makes one; -f FILE names another"
+    if path is not None and not path.is_dir():
+        file, message, hint = str(path), f"there is no file {path}", "-f FILE names the manifest"
+    else:
+        folder = path or start or Path.cwd()
+        above = "" if path is not None else " or a folder above it"
+        file, message = str(folder / NAMES[0]), f"there is no {NAMES[0]} in {folder}{above}"
+    raise ManifestError([Problem(message, Location(file), hint, code="file-not-found")])
+
+
+def shown(path: Path) -> str:
+    """``path`` as messages name it: relative to the current folder where it is inside of it."""
+    relative = os.path.relpath(path)
+    return str(path.absolute()) if relative.startswith("..") else relative
+
+
+def read(path: Path) -> str:
+    """The file's text.
+
+    :raises ManifestError: it can't be read, is too large, or is not UTF-8 text.
+    """
+    file = shown(path)
+    try:
+        with open(path, "rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        problem = Problem(f"can't read it: {reason}", Location(file), code="unreadable")
+        raise ManifestError([problem]) from None
+    if len(data) > MAX_BYTES:
+        message = f"a manifest has at most {MAX_BYTES:,} bytes, and this has more"
+        raise ManifestError([Problem(message, Location(file), code="too-large")])
+    return _decode(data, file)
+
+
+def _decode(data: bytes, file: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8", "replace")
+        lines = LINE_BREAK.split(before)
+        rest = data[error.start :].decode("utf-8", "replace")
+        source = lines[-1] + LINE_BREAK.split(rest)[0]
+        where = Location(file, len(lines), len(lines[-1]) + 1, source)
+        message = f"this is not UTF-8 text: byte 0x{data[error.start]:02x}"
+        problem = Problem(message, where, "save the file as UTF-8", code="not-utf8")
+        raise ManifestError([problem]) from None
+
+
+def report_forbidden(text: str, problems: Problems) -> str:
+    """Report characters that YAML forbids (the first of each line), and blank them out."""
+    if _FORBIDDEN.search(text) is None:
+        return text
+    for number, line in enumerate(problems.lines, 1):
+        found = _FORBIDDEN.search(line)
+        if found:
+            problems.add(
+                "forbidden-character",
+                f"the character U+{ord(found.group()):04X} may not stand in YAML",
+                (number, found.start() + 1),
+                "remove it, or write it in double quotes as an escape such as \\u0007",
+            )
+    return _FORBIDDEN.sub(" ", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Untabbed:
+    """A text whose indentation has spaces for tabs, as one guess of what was meant."""
+
+    text: str
+    shifts: dict[int, int]
+    """Line to the number of columns by which its content moved to the right."""
+
+
+def tab_lines(text: str) -> list[int]:
+    """The lines whose indentation has a tab, from 1."""
+    return [
+        number
+        for number, line in enumerate(LINE_BREAK.split(text), 1)
+        if _TAB_INDENT.match(line) and not line.lstrip().startswith("#")
+    ]
+
+
+def untabbed(text: str) -> Iterator[Untabbed]:
+    """Guesses of what tabs in the indentation stood for: aligned with the line before, then two,
+    four, eight and one columns."""
+    for width in (0, 2, 4, 8, 1):
+        yield _replace_tabs(text, width)
+
+
+def _replace_tabs(text: str, width: int) -> Untabbed:
+    pieces = re.split(f"({LINE_BREAK.pattern})", text)
+    shifts: dict[int, int] = {}
+    learned: dict[str, int] = {}
+    before = ""
+    for index in range(0, len(pieces), 2):
+        line = pieces[index]
+        found = _TAB_INDENT.match(line)
+        if found:
+            indent = found.group()
+            if width:
+                columns = len(indent.replace("\t", " " * width))
+            else:
+                columns = learned.setdefault(indent, _aligned(before))
+            pieces[index] = " " * columns + line[found.end() :]
+            shifts[index // 2 + 1] = columns - found.end()
+        if line.strip() and not line.lstrip().startswith("#"):
+            before = pieces[index]
+    return Untabbed("".join(pieces), shifts)
+
+
+def _aligned(before: str) -> int:
+    """The indentation of a line that follows ``before``: deeper where that one opens something."""
+    content = before.lstrip(" ")
+    indent = len(before) - len(content)
+    return indent + 2 if content.split(" #")[0].rstrip().endswith(":") else indent
