@@ -26,7 +26,6 @@ from lambdactl.execution.invocation import Invocation, InvocationResult
 from lambdactl.execution.invoker import LocalInvoker
 from lambdactl.execution.logs import LogSink
 from lambdactl.execution.pool import IDLE_S, MAX_ENVIRONMENTS
-from lambdactl.manifest import load
 from lambdactl.manifest.model import App
 
 T = TypeVar("T")
@@ -59,6 +58,9 @@ class Local:
         idle_s: float = IDLE_S,
     ) -> None:
         if not isinstance(app, App):
+            # Reading a manifest costs imports that an app made in code doesn't need.
+            from lambdactl.manifest import load
+
             app = load(Path(app) if app is not None else None, stage=stage)
         app = overridden(app, env=env or {})
         self.app = app

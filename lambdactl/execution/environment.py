@@ -187,6 +187,9 @@ class Environment:
             await phase
             self._sandbox.end()
         duration_ms = (clock.monotonic() - begun) * 1000
+        if self._timed_out:
+            # The loop's timers count whole milliseconds and may be a fraction early.
+            duration_ms = max(duration_ms, function.timeout_s * 1000)
         self._sandbox.drain()
         return await self._conclude(invocation, request_id, duration_ms, error_type, tail, cold)
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from lambdactl.errors import ThrottledError
 from lambdactl.execution.clock import Clock
@@ -56,7 +57,8 @@ class Pool:
         self._starting = 0
         self._in_flight = 0
         self._patience: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._starts: set[asyncio.Task[None]] = set()
+        self._stops: set[asyncio.Task[None]] = set()
         self._reaper: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -100,9 +102,9 @@ class Pool:
             waiter.cancel()
         if self._reaper is not None:
             self._reaper.cancel()
-        for task in tuple(self._tasks):
+        for task in self._starts:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._starts, *self._stops, return_exceptions=True)
         await asyncio.gather(*(environment.stop() for environment in tuple(self._all)))
         self._all.clear()
         self._idle.clear()
@@ -137,7 +139,7 @@ class Pool:
             self._starting += 1
             environment = self._create()
             self._all.add(environment)
-            self._run(self._start(environment))
+            _keep(self._starts, self._start(environment))
         if len(self._waiting) > self._starting and len(self._all) < self._max:
             self._be_patient()
 
@@ -179,7 +181,7 @@ class Pool:
     def _discard(self, environment: Environment) -> None:
         if environment in self._all:
             self._all.discard(environment)
-            self._run(environment.stop())
+            _keep(self._stops, environment.stop())
 
     async def _retire(self) -> None:
         while True:
@@ -190,7 +192,9 @@ class Pool:
                 self._all.discard(environment)
                 await environment.stop()
 
-    def _run(self, work: object) -> None:
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)  # type: ignore[arg-type]
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+
+def _keep(tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
+    """Run ``work`` by itself; the loop alone would not keep it alive."""
+    task = asyncio.get_running_loop().create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)

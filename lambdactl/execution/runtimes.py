@@ -108,7 +108,8 @@ def prepare(
             interpreter=None,
             keep=tuple(sorted(keep)),
         )
-    found = interpreters.find(runtime, project=_project(task, root), env=shell, strict=strict)
+    project = task if task.is_relative_to(root) else root
+    found = interpreters.find(runtime, project=project, env=shell, strict=strict)
     assert found is not None, "only provided runtimes have no interpreter"
     family = next(name for name in _COMMANDS if runtime.startswith(name))
     binary = Path(found.path)
@@ -128,11 +129,6 @@ def prepare(
         keep=tuple(sorted(path for path in keep if path != Path("/"))),
         warning=found.warning,
     )
-
-
-def _project(task: Path, root: Path) -> Path:
-    """The folder whose virtual environment counts: the code's own if it has one."""
-    return task if (task / ".venv").is_dir() or (task / "venv").is_dir() else root
 
 
 def _find_bootstrap(function: Function, task: Path, opt: Path | None) -> Path:
