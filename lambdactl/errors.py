@@ -18,7 +18,6 @@ code  meaning
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -132,6 +131,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     >>> did_you_mean("handlr", ["handler", "runtime"])
     'did you mean `handler`?'
     """
+    import difflib  # Only a mistake pays for it.
+
     lowered = {name.lower(): name for name in known}
     close = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
     return f"did you mean `{lowered[close[0]]}`?" if close else None

@@ -12,29 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from lambdactl.errors import Location
-from lambdactl.manifest.document import Node, written
-from lambdactl.manifest.model import (
-    Alias,
-    App,
+from lambdactl.manifest.document import Node
+from lambdactl.manifest.model import App, Function, Layer, Trigger
+from lambdactl.manifest.settings import (
     AsyncConfig,
-    CapacityProvider,
     Code,
     Concurrency,
-    CustomRuntime,
     Destination,
-    Durable,
-    FileSystem,
-    Function,
-    FunctionUrl,
-    Layer,
+    DestinationKind,
     Logging,
     Role,
     RuntimeManagement,
-    Trigger,
     Versions,
-    Vpc,
 )
-from lambdactl.manifest.settings import Cors, DestinationKind
 
 Values = Mapping[str, Any]
 Locate = Callable[[tuple[int, int] | None], Location]
@@ -54,6 +44,9 @@ _SERVICES: dict[str, DestinationKind] = {
     "events": "eventbridge",
     "s3": "s3",
 }
+_RARE = frozenset(
+    {"aliases", "url", "vpc", "filesystem", "durable", "custom_runtime", "capacity_provider"}
+)
 _PLACES = ("handler", "code", "runtime")
 
 
@@ -104,6 +97,11 @@ def function(
     code = _code(fields.get("code", "."), root)
     image = code.kind in ("image", "dockerfile")
     runtime = None if image else fields.get("runtime")
+    rare: dict[str, Any] = {}
+    if not _RARE.isdisjoint(fields):
+        from lambdactl.manifest.build_features import features
+
+        rare = features(fields, root)
     default = "bootstrap" if runtime and runtime.startswith("provided") else None
     return Function(
         name=name,
@@ -124,25 +122,19 @@ def function(
         aws_name=fields.get("name"),
         role=_role(fields.get("role")),
         concurrency=Concurrency(**fields.get("concurrency", {})),
-        async_=_async(fields.get("async", {})),
+        async_=async_config(fields.get("async", {})),
         dead_letter=_destination(fields.get("dead_letter")),
         versions=_versions(fields.get("versions", {})),
-        aliases={alias: _alias(inner) for alias, inner in fields.get("aliases", {}).items()},
-        url=_url(fields.get("url")),
-        vpc=_vpc(fields.get("vpc")),
         tracing=fields.get("tracing", "pass_through"),
-        filesystem=_filesystem(fields.get("filesystem"), root),
         snap_start=fields.get("snap_start") == "published_versions",
-        durable=Durable(**fields["durable"]) if "durable" in fields else None,
         tenancy=fields.get("tenancy"),
         kms_key=fields.get("kms_key"),
         tags=fields.get("tags", {}),
         code_signing=fields.get("code_signing"),
         recursion=fields.get("recursion", "terminate"),
         runtime_management=RuntimeManagement(**fields.get("runtime_management", {})),
-        custom_runtime=_custom_runtime(fields.get("custom_runtime")),
-        capacity_provider=_capacity_provider(fields.get("capacity_provider")),
         accelerator_memory_gb=fields.get("accelerator_memory"),
+        **rare,
     )
 
 
@@ -157,8 +149,8 @@ def _code(value: str | Values, root: Path) -> Code:
     if "image" in value:
         return Code("image", image=value["image"], **image_config)
     if "dockerfile" in value:
-        dockerfile = _path(root, value["dockerfile"])
-        context = _path(root, value["context"]) if "context" in value else dockerfile.parent
+        dockerfile = path_under(root, value["dockerfile"])
+        context = path_under(root, value["context"]) if "context" in value else dockerfile.parent
         return Code(
             "dockerfile",
             dockerfile=dockerfile,
@@ -176,12 +168,12 @@ def _code(value: str | Values, root: Path) -> Code:
             storage=value.get("storage", "copy"),
             kms_key=value.get("kms_key"),
         )
-    path = _path(root, value.get("path", "."))
+    path = path_under(root, value.get("path", "."))
     kind = "zip" if path.suffix in (".zip", ".jar") else "folder"
     return Code("zip" if kind == "zip" else "folder", path=path, kms_key=value.get("kms_key"))
 
 
-def _path(root: Path, written_path: str) -> Path:
+def path_under(root: Path, written_path: str) -> Path:
     return (root / Path(written_path).expanduser()).resolve()
 
 
@@ -192,7 +184,7 @@ def _layer(name: str, fields: Values, parent: Node | None, locate: Locate, root:
     place = parent.keys.get(name) if parent is not None else None
     return Layer(
         name=name,
-        path=_path(root, fields["path"]),
+        path=path_under(root, fields["path"]),
         runtimes=tuple(fields.get("runtimes", ())),
         architectures=tuple(fields.get("architectures", ())),
         description=fields.get("description"),
@@ -262,7 +254,7 @@ def _role(value: str | Values | None) -> Role | None:
     )
 
 
-def _async(fields: Values) -> AsyncConfig:
+def async_config(fields: Values) -> AsyncConfig:
     return AsyncConfig(
         retries=fields.get("retries", 2),
         max_age_s=fields.get("max_age_s", 21600),
@@ -277,67 +269,3 @@ def _versions(fields: Values) -> Versions:
         to_latest_published=fields.get("to") == "latest_published",
         description=fields.get("description"),
     )
-
-
-def _alias(fields: Values) -> Alias:
-    return Alias(
-        version=written(fields.get("version", "latest")),
-        weights={version: float(share) for version, share in fields.get("weights", {}).items()},
-        description=fields.get("description"),
-        async_=_async(fields["async"]) if "async" in fields else None,
-    )
-
-
-def _url(fields: Values | None) -> FunctionUrl | None:
-    if fields is None:
-        return None
-    cors = fields.get("cors")
-    return FunctionUrl(
-        auth=fields.get("auth", "iam"),
-        invoke_mode=fields.get("invoke_mode", "buffered"),
-        cors=None
-        if cors is None
-        else Cors(
-            allow_origins=tuple(cors.get("allow_origins", ())),
-            allow_methods=tuple(cors.get("allow_methods", ())),
-            allow_headers=tuple(cors.get("allow_headers", ())),
-            expose_headers=tuple(cors.get("expose_headers", ())),
-            allow_credentials=cors.get("allow_credentials", False),
-            max_age_s=cors.get("max_age_s"),
-        ),
-        alias=fields.get("alias"),
-    )
-
-
-def _vpc(fields: str | Values | None) -> Vpc | None:
-    if fields is None or isinstance(fields, str):
-        return None
-    return Vpc(
-        subnets=tuple(fields.get("subnets", ())),
-        security_groups=tuple(fields.get("security_groups", ())),
-        ipv6=fields.get("ipv6", False),
-    )
-
-
-def _filesystem(fields: Values | None, root: Path) -> FileSystem | None:
-    if fields is None or "arn" not in fields or "path" not in fields:
-        return None
-    source = fields.get("source")
-    return FileSystem(
-        arn=fields["arn"],
-        path=fields["path"],
-        direct_s3_read=fields.get("direct_s3_read"),
-        source=_path(root, source) if source else None,
-    )
-
-
-def _custom_runtime(fields: Values | None) -> CustomRuntime | None:
-    if fields is None or "arn" not in fields or "alias" not in fields:
-        return None
-    return CustomRuntime(**fields)
-
-
-def _capacity_provider(fields: Values | None) -> CapacityProvider | None:
-    if fields is None or "arn" not in fields:
-        return None
-    return CapacityProvider(**fields)

@@ -63,6 +63,7 @@ class Checker:
         self.problems = problems
         self.misspelt: set[tuple[int, str]] = set()
         """Mappings (by id) and fields that they have under a wrong name."""
+        self.followed: dict[int, Schema] = {}
         self.values: dict[int, dict[str, Any]] = {}
         """Normalised values of mappings, by the id of their node."""
 
@@ -89,6 +90,15 @@ class Checker:
         return self.typed(node, schema, name, at)
 
     def follow(self, schema: Schema) -> Schema:
+        """The schema that a ``$ref`` means, with what stands beside it laid over."""
+        if "$ref" not in schema:
+            return schema
+        known = self.followed.get(id(schema))
+        if known is None:
+            known = self.followed[id(schema)] = self.referred(schema)
+        return known
+
+    def referred(self, schema: Schema) -> Schema:
         while "$ref" in schema:
             target: Any = self.root
             for step in schema["$ref"].removeprefix("#/").split("/"):

@@ -8,7 +8,6 @@ before anything is built (an alias bomb costs nothing). libyaml parses where PyY
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -46,13 +45,15 @@ class YamlError(Exception):
         self.message, self.at, self.hint = message, at, hint
 
 
-@dataclass(slots=True)
 class _Frame:
     """A list or mapping that is still open."""
 
-    node: Node
-    key: Node | None = None
-    merges: list[tuple[Node, Node]] = field(default_factory=list)
+    __slots__ = ("key", "merges", "node")
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.key: Node | None = None
+        self.merges: list[tuple[Node, Node]] = []
 
 
 def compose(text: str, problems: Problems) -> Node | None:

@@ -12,9 +12,8 @@ import ast
 import re
 import zipfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from lambdactl.errors import did_you_mean
 
@@ -37,8 +36,7 @@ class Files(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(NamedTuple):
     root: Path
 
     def has(self, path: str) -> bool:
@@ -62,8 +60,7 @@ class Folder:
             return []
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
+class Archive(NamedTuple):
     path: Path
     modes: dict[str, int]
 
@@ -102,8 +99,7 @@ def open_files(path: Path) -> Files:
     return Archive(path, modes)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """Where a search ended. ``wanted`` names the file looked for, ``file`` the one found,
     ``name`` what must be in it. ``good``: the handler is there, or may well be."""
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lambdactl.errors import ManifestError, Problem, did_you_mean
 from lambdactl.manifest import build, env_file, source
@@ -23,8 +23,7 @@ from lambdactl.manifest.rules import Subject, check_function, check_together
 from lambdactl.manifest.variables import Context, resolve
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What reading a manifest gave. ``app`` holds what could be read; it is whole only where
     ``problems`` has no error. ``sound`` are the functions whose code, runtime and handler can be
     looked for on disk."""
@@ -123,7 +122,7 @@ class _Reader:
             if error.at[0] < min(source.tab_lines(text)):
                 problems = (self.syntax_problem(text, error), *problems)
             return Report(None, problems)
-        return replace(best, problems=_ordered((*best.problems, *tabs.all())))
+        return best._replace(problems=_ordered((*best.problems, *tabs.all())))
 
     def report(self, text: str, shifts: Mapping[int, int], original: str) -> Report:
         """:raises YamlError: the text is not YAML."""

@@ -3,7 +3,7 @@
 Every reader (lambdactl.yaml, SAM template, serverless.yml) ends here, and every other room
 starts here. Units stand in the names (``timeout_s``, ``memory_mb``). Mappings are read-only
 by convention: nobody below writes to them. What one field of a function may hold beyond a
-word or a number is in :mod:`lambdactl.manifest.settings`.
+word or a number is in :mod:`lambdactl.manifest.settings` and ``features``.
 """
 
 from __future__ import annotations
@@ -11,26 +11,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lambdactl.errors import Location, Problem, UserError, did_you_mean
 from lambdactl.manifest.settings import (
-    Alias,
     AsyncConfig,
-    CapacityProvider,
     Code,
     Concurrency,
-    CustomRuntime,
     Destination,
-    Durable,
-    FileSystem,
-    FunctionUrl,
     Logging,
     Role,
     RuntimeManagement,
     Versions,
-    Vpc,
 )
+
+if TYPE_CHECKING:
+    from lambdactl.manifest.features import (
+        Alias,
+        CapacityProvider,
+        CustomRuntime,
+        Durable,
+        FileSystem,
+        FunctionUrl,
+        Vpc,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,23 +146,16 @@ class App:
 
 
 __all__ = [
-    "Alias",
     "App",
     "AsyncConfig",
-    "CapacityProvider",
     "Code",
     "Concurrency",
-    "CustomRuntime",
     "Destination",
-    "Durable",
-    "FileSystem",
     "Function",
-    "FunctionUrl",
     "Layer",
     "Logging",
     "Role",
     "RuntimeManagement",
     "Trigger",
     "Versions",
-    "Vpc",
 ]

@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from lambdactl.errors import UserError, did_you_mean
 from lambdactl.manifest import limits, runtimes
@@ -21,8 +20,7 @@ _VARIABLE_NAME = re.compile("[a-zA-Z][a-zA-Z0-9_]+")
 """https://docs.aws.amazon.com/lambda/latest/api/API_Environment.html"""
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """One function as the rules see it: ``node`` with the defaults in it, ``own`` without them,
     and the normalised values of the function and of the whole manifest."""
 

@@ -8,21 +8,17 @@ runtimes faster than lambdactl is released.
 from __future__ import annotations
 
 import functools
-import gzip
-import importlib.util
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 TABLE = Path(__file__).with_name("runtimes.json")
 _NAME = re.compile(r"(python|nodejs|ruby|java|dotnet|provided|go)(.*)")
 
 
-@dataclass(frozen=True, slots=True)
-class Runtime:
+class Runtime(NamedTuple):
     """One runtime. ``family`` is python, nodejs, ruby, java, dotnet, go, provided or custom;
     ``version`` is the language's ("3.13", "22"), or the system's for provided ("al2023").
     Dates are ISO dates, None where AWS announced none."""
@@ -74,6 +70,9 @@ def supported(family: str) -> tuple[Runtime, ...]:
 def botocore_enum() -> frozenset[str]:
     """The runtimes that the installed botocore's service model of Lambda lists. Its data file is
     read directly: importing botocore costs more than everything else here."""
+    import gzip
+    import importlib.util
+
     spec = importlib.util.find_spec("botocore")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         for path in sorted(Path(folder, "data", "lambda").glob("*/service-2.json*"), reverse=True):

@@ -12,9 +12,9 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lambdactl.errors import did_you_mean
 from lambdactl.manifest.composer import YamlError, compose
@@ -37,8 +37,7 @@ class _Fault(Exception):
         self.code, self.message, self.hint = code, message, hint
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What variables can see."""
 
     root: Path

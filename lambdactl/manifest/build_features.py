@@ -1,0 +1,96 @@
+"""Normalised values -> the parts of the model that few functions have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lambdactl.manifest.build import Values, async_config, path_under
+from lambdactl.manifest.document import written
+from lambdactl.manifest.features import (
+    Alias,
+    CapacityProvider,
+    Cors,
+    CustomRuntime,
+    Durable,
+    FileSystem,
+    FunctionUrl,
+    Vpc,
+)
+
+
+def features(fields: Values, root: Path) -> dict[str, Any]:
+    """Arguments of :class:`~lambdactl.manifest.model.Function` for the fields that are there."""
+    return {
+        "aliases": {name: _alias(inner) for name, inner in fields.get("aliases", {}).items()},
+        "url": _url(fields.get("url")),
+        "vpc": _vpc(fields.get("vpc")),
+        "filesystem": _filesystem(fields.get("filesystem"), root),
+        "durable": Durable(**fields["durable"]) if "durable" in fields else None,
+        "custom_runtime": _custom_runtime(fields.get("custom_runtime")),
+        "capacity_provider": _capacity_provider(fields.get("capacity_provider")),
+    }
+
+
+def _alias(fields: Values) -> Alias:
+    return Alias(
+        version=written(fields.get("version", "latest")),
+        weights={version: float(share) for version, share in fields.get("weights", {}).items()},
+        description=fields.get("description"),
+        async_=async_config(fields["async"]) if "async" in fields else None,
+    )
+
+
+def _url(fields: Values | None) -> FunctionUrl | None:
+    if fields is None:
+        return None
+    cors = fields.get("cors")
+    return FunctionUrl(
+        auth=fields.get("auth", "iam"),
+        invoke_mode=fields.get("invoke_mode", "buffered"),
+        cors=None
+        if cors is None
+        else Cors(
+            allow_origins=tuple(cors.get("allow_origins", ())),
+            allow_methods=tuple(cors.get("allow_methods", ())),
+            allow_headers=tuple(cors.get("allow_headers", ())),
+            expose_headers=tuple(cors.get("expose_headers", ())),
+            allow_credentials=cors.get("allow_credentials", False),
+            max_age_s=cors.get("max_age_s"),
+        ),
+        alias=fields.get("alias"),
+    )
+
+
+def _vpc(fields: str | Values | None) -> Vpc | None:
+    if fields is None or isinstance(fields, str):
+        return None
+    return Vpc(
+        subnets=tuple(fields.get("subnets", ())),
+        security_groups=tuple(fields.get("security_groups", ())),
+        ipv6=fields.get("ipv6", False),
+    )
+
+
+def _filesystem(fields: Values | None, root: Path) -> FileSystem | None:
+    if fields is None or "arn" not in fields or "path" not in fields:
+        return None
+    source = fields.get("source")
+    return FileSystem(
+        arn=fields["arn"],
+        path=fields["path"],
+        direct_s3_read=fields.get("direct_s3_read"),
+        source=path_under(root, source) if source else None,
+    )
+
+
+def _custom_runtime(fields: Values | None) -> CustomRuntime | None:
+    if fields is None or "arn" not in fields or "alias" not in fields:
+        return None
+    return CustomRuntime(**fields)
+
+
+def _capacity_provider(fields: Values | None) -> CapacityProvider | None:
+    if fields is None or "arn" not in fields:
+        return None
+    return CapacityProvider(**fields)

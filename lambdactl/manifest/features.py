@@ -1,0 +1,97 @@
+"""What one field of a function holds that few functions have: aliases, a URL, a VPC and the like.
+
+The counterpart of :mod:`lambdactl.manifest.settings`; words are AWS's own in lower case with
+underscores: ``RESPONSE_STREAM`` is ``response_stream``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from lambdactl.manifest.settings import AsyncConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A name for a version. ``version`` is "latest" (the newest published one), "$LATEST" or a
+    number as text; ``weights`` gives another version its share of the calls, 0.0 to 1.0."""
+
+    version: str
+    weights: Mapping[str, float] = field(default_factory=dict)
+    description: str | None = None
+    async_: AsyncConfig | None = None
+    """How this alias is invoked asynchronously, where that differs from the function."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """CORS answers of a function URL (``Cors`` in ``CreateFunctionUrlConfig``)."""
+
+    allow_origins: tuple[str, ...] = ()
+    allow_methods: tuple[str, ...] = ()
+    allow_headers: tuple[str, ...] = ()
+    expose_headers: tuple[str, ...] = ()
+    allow_credentials: bool = False
+    max_age_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionUrl:
+    """A function URL, of the function or of one alias."""
+
+    auth: Literal["none", "iam"] = "iam"
+    invoke_mode: Literal["buffered", "response_stream"] = "buffered"
+    cors: Cors | None = None
+    alias: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vpc:
+    """The subnets and security groups that the function's network interfaces are in."""
+
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
+    ipv6: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FileSystem:
+    """An EFS or S3 Files access point, mounted under /mnt. ``source`` is a local folder that
+    stands for it on this machine."""
+
+    arn: str
+    path: str
+    direct_s3_read: Literal["enabled", "disabled", "auto"] | None = None
+    source: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Durable:
+    """Durable execution (``DurableConfig``)."""
+
+    execution_timeout_s: int | None = None
+    retention_days: int | None = None
+    kms_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomRuntime:
+    """A customer-managed runtime (``RuntimeConfig``, with ``runtime: custom``)."""
+
+    arn: str
+    alias: str
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityProvider:
+    """Lambda Managed Instances (``CapacityProviderConfig`` and ``PutFunctionScalingConfig``)."""
+
+    arn: str
+    max_concurrency: int | None = None
+    """Concurrent invocations of one execution environment."""
+    memory_gib_per_vcpu: float | None = None
+    min_environments: int | None = None
+    max_environments: int | None = None
