@@ -206,7 +206,7 @@ def _carried(outer: Event, event: Event, made: _Made) -> dict[str, Any]:
         )
     values = {carrier.param: value}
     if carrier.subject and event.subject:
-        values[carrier.subject] = event.subject
+        values[carrier.subject] = made.scope.render(event.subject)
     return values
 
 

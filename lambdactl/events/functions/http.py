@@ -36,9 +36,9 @@ def all_values(_scope: Scope, pairs: Pairs) -> dict[str, list[str]]:
     return result
 
 
-def joined_values(scope: Scope, pairs: Pairs) -> dict[str, str]:
+def joined_values(scope: Scope, pairs: Pairs, separator: str = ",") -> dict[str, str]:
     """The values of a name with commas between them."""
-    return {name: ",".join(values) for name, values in all_values(scope, pairs).items()}
+    return {name: separator.join(values) for name, values in all_values(scope, pairs).items()}
 
 
 def lower_names(_scope: Scope, pairs: Pairs) -> Pairs:
@@ -56,6 +56,35 @@ def query_string(_scope: Scope, pairs: Pairs) -> str:
     from urllib.parse import quote
 
     return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)
+
+
+def path_with_query(scope: Scope, path: str, pairs: Pairs) -> str:
+    """``/path?a=1``, or the path alone."""
+    return f"{path}?{query_string(scope, pairs)}" if pairs else path
+
+
+def cookie_header(_scope: Scope, cookies: list[str]) -> Pairs:
+    """One ``cookie`` header for all cookies, or none."""
+    return [("cookie", "; ".join(cookies))] if cookies else []
+
+
+def edge_headers(_scope: Scope, pairs: Pairs) -> dict[str, list[dict[str, str]]]:
+    """Headers as Lambda@Edge has them: by lower-case name, each with its name as it was sent
+    (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/lambda-event-structure.html)."""
+    result: dict[str, list[dict[str, str]]] = {}
+    for name, value in pairs:
+        result.setdefault(name.lower(), []).append({"key": name, "value": value})
+    return result
+
+
+def status_text(_scope: Scope, status: int) -> str:
+    """The reason phrase of a status code."""
+    from http import HTTPStatus
+
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
 
 
 def encoded_pairs(_scope: Scope, pairs: Pairs) -> Pairs:
@@ -88,6 +117,8 @@ def route_parameters(scope: Scope, route: str, path: str) -> dict[str, str]:
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "all_values": all_values,
+    "cookie_header": cookie_header,
+    "edge_headers": edge_headers,
     "encoded_pairs": encoded_pairs,
     "header": header,
     "headers": headers,
@@ -95,6 +126,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "last_values": last_values,
     "lower_names": lower_names,
     "path_parameters": path_parameters,
+    "path_with_query": path_with_query,
     "query_string": query_string,
     "route_parameters": route_parameters,
+    "status_text": status_text,
 }

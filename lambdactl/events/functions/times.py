@@ -53,6 +53,11 @@ def epoch_float(_scope: Scope, moment: datetime) -> float:
     return int(moment.timestamp()) + moment.microsecond // 1000 / 1000
 
 
+def epoch_us(_scope: Scope, moment: datetime) -> int:
+    """Microseconds since 1970."""
+    return int(moment.timestamp()) * 1_000_000 + moment.microsecond
+
+
 def clf(_scope: Scope, moment: datetime) -> str:
     """``31/Jan/2026:12:00:00 +0000``, as in a common log line."""
     return f"{moment.day:02d}/{_MONTHS[moment.month - 1]}/{moment:%Y:%H:%M:%S} +0000"
@@ -92,6 +97,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "epoch": epoch,
     "epoch_float": epoch_float,
     "epoch_ms": epoch_ms,
+    "epoch_us": epoch_us,
     "http_date": http_date,
     "iso": iso,
     "iso_ms": iso_ms,

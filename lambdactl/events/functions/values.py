@@ -97,6 +97,11 @@ def left(_scope: Scope, text: str, length: int) -> str:
     return text[:length]
 
 
+def last_word(_scope: Scope, text: str) -> str:
+    """``GET /photos`` -> ``/photos``."""
+    return text.rpartition(" ")[2]
+
+
 def text(_scope: Scope, value: Any) -> str:
     """A number or a boolean as JSON writes it; a string as it is."""
     if isinstance(value, bool):
@@ -116,6 +121,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "first": first,
     "item": item,
     "join": join,
+    "last_word": last_word,
     "left": left,
     "lower": lower,
     "merge": merge,
