@@ -13,12 +13,14 @@ import click
 
 from lambdactl import errors
 
+_WIDEST = 160
+
 
 def report(error: Exception, *, debug: bool) -> int:
     """Print ``error`` to stderr; return the exit code the process should end with."""
     if isinstance(error, errors.ManifestError):
-        for problem in error.problems:
-            _problem(problem)
+        for one in error.problems:
+            problem(one)
         return error.exit_code
     if isinstance(error, errors.LambdactlError):
         _user_error(error)
@@ -49,17 +51,31 @@ def _user_error(error: errors.LambdactlError) -> None:
         click.echo(f"    {error.where.source.rstrip()}", err=True)
 
 
-def _problem(problem: errors.Problem) -> None:
+def problem(problem: errors.Problem) -> None:
+    """Print one problem of a manifest: place, message, the offending line, and a hint."""
     colour = "red" if problem.severity == "error" else "yellow"
     click.echo(
         f"{problem.where}: {_label(problem.severity + ':', colour)} {problem.message}", err=True
     )
     if problem.where.source is not None:
-        click.echo(f"    {problem.where.source.rstrip()}", err=True)
-        if problem.where.column is not None:
-            click.echo("    " + " " * (problem.where.column - 1) + "^", err=True)
+        line, caret = _excerpt(problem.where.source, problem.where.column)
+        click.echo(f"    {line}", err=True)
+        if caret is not None:
+            click.echo("    " + " " * caret + "^", err=True)
     if problem.hint:
         click.echo(f"    hint: {problem.hint}", err=True)
+
+
+def _excerpt(source: str, column: int | None) -> tuple[str, int | None]:
+    """A line fit to be shown, and where the caret goes under it: a tab is one column wide, other
+    control characters show as such, and of a very long line there is only the part around."""
+    line = "".join(c if c.isprintable() else " " if c == "\t" else "\ufffd" for c in source)
+    caret = None if column is None else column - 1
+    if len(line) > _WIDEST:
+        start = max(0, min((caret or 0) - _WIDEST // 2, len(line) - _WIDEST))
+        line = line[start : start + _WIDEST]
+        caret = None if caret is None else caret - start
+    return line.rstrip(), caret
 
 
 def _bug(error: Exception, *, debug: bool) -> int:

@@ -83,6 +83,9 @@ def _handler(app: App, function: Function, files: Files) -> list[Problem]:
     if runtime is not None and runtime.family == "provided":
         return _bootstrap(app, function, files, where)
     if runtime is None:
+        # The runtime is a problem of its own; whatever it is meant to be, there must be a file.
+        if "::" in handler or "." not in handler:
+            return []
         finders = list(handlers.FINDERS.values())
     elif runtime.family in handlers.FINDERS:
         finders = [handlers.FINDERS[runtime.family]]
@@ -94,7 +97,8 @@ def _handler(app: App, function: Function, files: Files) -> list[Problem]:
         return []
     best = max(found, key=lambda result: result.file is not None)
     if best.file is None:
-        message = f"`handler`: there is no {best.wanted} in {folder}"
+        wanted = best.wanted if len(finders) == 1 else f"file for `{handler}`"
+        message = f"`handler`: there is no {wanted} in {folder}"
     else:
         message = f"`handler`: {best.file} has no `{best.name}`"
     return [Problem(message, where, best.hint, code="handler-not-found")]

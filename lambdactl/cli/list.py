@@ -1,0 +1,203 @@
+"""``lambdactl list``: the functions, triggers and layers of the manifest as tables."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lambdactl.cli import params
+
+if TYPE_CHECKING:
+    from lambdactl.manifest import App, Code, Trigger
+
+_SUMMARIES = {
+    "alb": ("host", "path"),
+    "cloudwatch_logs": ("group", "filter"),
+    "codecommit": ("repository", "events", "branches"),
+    "cognito": ("user_pool", "events"),
+    "config": ("rule",),
+    "documentdb": ("cluster", "database", "collection"),
+    "dynamodb": ("table",),
+    "eventbridge": ("bus", "pattern"),
+    "http": ("method", "path"),
+    "iot": ("sql",),
+    "kafka": ("topic", "cluster", "bootstrap_servers"),
+    "kinesis": ("stream",),
+    "mq": ("broker", "queue"),
+    "rest": ("method", "path"),
+    "s3": ("bucket", "events", "prefix", "suffix"),
+    "schedule": ("expression",),
+    "ses": ("recipients",),
+    "sns": ("topic",),
+    "sqs": ("queue",),
+    "websocket": ("route",),
+}
+"""What tells one trigger of a kind from another."""
+
+
+@click.command()
+@params.manifest_options
+@click.option(
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="Tables, or everything as JSON [text].",
+)
+def list_(
+    manifest: Path | None, stage: str | None, env_files: tuple[Path, ...], output: str
+) -> None:
+    """Show the functions, triggers and layers of the manifest."""
+    from lambdactl.manifest import load
+
+    app = load(manifest, stage=stage, env_files=env_files)
+    for problem in app.warnings:
+        params.warn(f"{problem.where}: {problem.message}")
+    if output == "json":
+        click.echo(json.dumps(_document(app), indent=2, default=str))
+        return
+    _table(
+        "Functions", ("NAME", "RUNTIME", "HANDLER", "MEMORY", "TIMEOUT", "CODE"), _functions(app)
+    )
+    _table("Triggers", ("FUNCTION", "KIND", "SOURCE"), _triggers(app))
+    _table("Layers", ("NAME", "PATH", "RUNTIMES", "USED BY"), _layers(app))
+
+
+def _functions(app: App) -> list[tuple[str, ...]]:
+    return [
+        (
+            function.name,
+            function.runtime or "image",
+            function.handler or "-",
+            f"{function.memory_mb} MB",
+            f"{function.timeout_s} s",
+            _code(function.code, app.root),
+        )
+        for function in app.functions.values()
+    ]
+
+
+def _triggers(app: App) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for function in app.functions.values():
+        rows += [(function.name, trigger.kind, _summary(trigger)) for trigger in function.triggers]
+        if function.url is not None:
+            rows.append((function.name, "url", f"auth {function.url.auth}"))
+    return rows
+
+
+def _layers(app: App) -> list[tuple[str, ...]]:
+    return [
+        (
+            layer.name,
+            _relative(layer.path, app.root),
+            ", ".join(layer.runtimes) or "any",
+            ", ".join(f.name for f in app.functions.values() if layer.name in f.layers) or "-",
+        )
+        for layer in app.layers.values()
+    ]
+
+
+def _code(code: Code, root: Path) -> str:
+    if code.path is not None:
+        return _relative(code.path, root)
+    if code.dockerfile is not None:
+        return _relative(code.dockerfile, root)
+    return code.image or f"s3://{code.bucket}/{code.key}"
+
+
+def _relative(path: Path, root: Path) -> str:
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def _summary(trigger: Trigger) -> str:
+    values = [trigger.settings.get(field) for field in _SUMMARIES[trigger.kind]]
+    return " ".join(_word(value) for value in values if value)
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
+def _table(title: str, header: Sequence[str], rows: list[tuple[str, ...]]) -> None:
+    if not rows:
+        return
+    if sys.stdout.isatty():
+        _rich_table(title, header, rows)
+        return
+    # Piped: no colours, nothing cut off, one line a row.
+    table = [tuple(header), *rows]
+    widths = [max(len(row[column]) for row in table) for column in range(len(header))]
+    click.echo(title)
+    for row in table:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo(f"  {'  '.join(cells)}".rstrip())
+    click.echo()
+
+
+def _rich_table(title: str, header: Sequence[str], rows: list[tuple[str, ...]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in header:
+        table.add_column(name, overflow="fold", header_style="bold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console = Console()
+    console.print(table)
+    console.print()
+
+
+def _document(app: App) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "service": app.service,
+        "stage": app.stage,
+        "functions": [
+            {
+                "name": function.name,
+                "runtime": function.runtime,
+                "handler": function.handler,
+                "architecture": function.architecture,
+                "memory_mb": function.memory_mb,
+                "timeout_s": function.timeout_s,
+                "description": function.description,
+                "code": _code(function.code, app.root),
+                "layers": list(function.layers),
+                "url": function.url is not None,
+            }
+            for function in app.functions.values()
+        ],
+        "triggers": [
+            {
+                "function": function.name,
+                "kind": trigger.kind,
+                "settings": {
+                    name: asdict(value) if hasattr(value, "__dataclass_fields__") else value
+                    for name, value in trigger.settings.items()
+                },
+            }
+            for function in app.functions.values()
+            for trigger in function.triggers
+        ],
+        "layers": [
+            {
+                "name": layer.name,
+                "path": _relative(layer.path, app.root),
+                "runtimes": list(layer.runtimes),
+                "architectures": list(layer.architectures),
+                "description": layer.description,
+                "used_by": [f.name for f in app.functions.values() if layer.name in f.layers],
+            }
+            for layer in app.layers.values()
+        ],
+    }

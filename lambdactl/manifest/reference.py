@@ -1,0 +1,109 @@
+"""The schema of the manifest as a reference in Markdown: one section a mapping, one row a field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Schema = Mapping[str, Any]
+_VARIABLE = "#/$defs/variable"
+_SECTIONS = "#/$defs/"
+
+
+def render(schema: Schema) -> str:
+    """The reference of every field, in the order of the schema."""
+    lines = ["## The manifest", "", *_fields(schema, schema)]
+    for name, part in schema["$defs"].items():
+        body = list(_section(schema, name, part))
+        if body:
+            lines += ["", f"### `{name}`", "", *body]
+    return "\n".join(lines) + "\n"
+
+
+def _section(root: Schema, name: str, part: Schema) -> Iterator[str]:
+    """What a definition says, where it is more than a row of a table can."""
+    if name == "variable":
+        return
+    forms = [form for form in _forms(part) if form.get("properties")]
+    if not forms:
+        return
+    yield str(part.get("description", ""))
+    example = next(iter(part.get("examples", ())), None)
+    if example is not None:
+        yield from ("", f"Example: `{json.dumps(example, ensure_ascii=False)}`")
+    for form in forms:
+        if form is not part:
+            yield from ("", f"As {form.get('title', 'a mapping')}: {form.get('description', '')}")
+        yield from ("", *_fields(root, form))
+
+
+def _forms(part: Schema) -> list[Schema]:
+    return [part, *(form for form in part.get("anyOf", ()) if form.get("$ref") != _VARIABLE)]
+
+
+def _fields(root: Schema, mapping: Schema) -> Iterator[str]:
+    yield "| field | what | value | default |"
+    yield "| --- | --- | --- | --- |"
+    required = mapping.get("required", ())
+    for name, field in mapping["properties"].items():
+        whole = _resolved(root, field)
+        what = str(whole.get("description", "")).replace("|", "\\|")
+        mark = " (required)" if name in required else ""
+        default = _code(whole["default"]) if "default" in whole else ""
+        yield f"| `{name}`{mark} | {what} | {_value(root, field)} | {default} |"
+
+
+def _resolved(root: Schema, field: Schema) -> Schema:
+    while "$ref" in field:
+        target: Any = root
+        for step in field["$ref"].removeprefix("#/").split("/"):
+            target = target[int(step)] if isinstance(target, list) else target[step]
+        field = {**target, **{key: value for key, value in field.items() if key != "$ref"}}
+    return field
+
+
+def _value(root: Schema, field: Schema) -> str:
+    """A field's values in words, with a link where they have a section of their own."""
+    reference = field.get("$ref", "")
+    target = _resolved(root, field)
+    if reference.startswith(_SECTIONS) and "/" not in reference.removeprefix(_SECTIONS):
+        name = reference.removeprefix(_SECTIONS)
+        if any(form.get("properties") for form in _forms(target)):
+            return f"[{name}](#{name})"
+    if "x-seconds" in target:
+        return f"duration{_range(target['x-seconds'])}"
+    words = [_simple(root, form) for form in _forms(target) if "type" in form or "$ref" in form]
+    return " or ".join(dict.fromkeys(words)) or "anything"
+
+
+def _simple(root: Schema, form: Schema) -> str:
+    if "$ref" in form:
+        return _value(root, form)
+    if "enum" in form:
+        if len(form["enum"]) > 16:
+            return "a known word"
+        return ", ".join(_code(value) for value in form["enum"])
+    kinds = form["type"] if isinstance(form["type"], list) else [form["type"]]
+    if kinds == ["array"]:
+        most = f" (at most {form['maxItems']})" if "maxItems" in form else ""
+        return f"list of {_value(root, form.get('items', {}))}{most}"
+    if kinds == ["object"]:
+        inner = form.get("additionalProperties")
+        return f"mapping to {_value(root, inner)}" if isinstance(inner, dict) else "mapping"
+    words = {"string": "text", "integer": "whole number", "number": "number", "boolean": "boolean"}
+    spelled = "text, number or boolean" if len(kinds) > 1 else words[kinds[0]]
+    return spelled + _range(form)
+
+
+def _range(limits: Schema) -> str:
+    low, high = limits.get("minimum"), limits.get("maximum")
+    if low is None and high is None:
+        return ""
+    if high is None:
+        return f", at least {low:,}"
+    return f", {low:,} to {high:,}"
+
+
+def _code(value: Any) -> str:
+    return f"`{value if isinstance(value, str) else json.dumps(value)}`"
