@@ -43,10 +43,10 @@ def project(folder: Path) -> None:
     (folder / "event.json").write_text('{"key": "cat.jpg"}')
     (folder / "template.yaml").write_text(SAM)
     (folder / "lambdactl.yaml").write_text(
-        "defaults: {handler: app.handler, code: src, memory: 256, timeout: 10}\n"
+        "defaults: {memory: 256, timeout: 10}\n"
         "functions:\n"
-        f"  hello: {{runtime: {RUNTIME}}}\n"
-        "  node: {runtime: nodejs20.x}\n"
+        f"  hello: {{handler: app.handler, code: src, runtime: {RUNTIME}}}\n"
+        "  node: {handler: app.handler, code: src, runtime: nodejs20.x}\n"
     )
 
 
@@ -56,7 +56,9 @@ def main() -> None:
     parser.add_argument("--sam", help="SAM's program; left out without it")
     parser.add_argument("--sam-rounds", type=int, default=5)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
+    # Not under /tmp: a project there is mounted into the function's own /tmp, which no project at
+    # home needs.
+    with tempfile.TemporaryDirectory(prefix="lambdactl-bench-", dir=Path.home()) as name:
         folder = Path(name)
         project(folder)
         lambdactl, event = script("lambdactl"), ["-e", "event.json"]
