@@ -92,6 +92,9 @@ def invoke(watch: bool, debug: bool, logs: bool | None, repeat: int, **rest: Any
     Exit codes: 0 success, 1 the function returned an error, 2 a mistake of yours, 3 the
     environment could not start.
     """
+    from lambdactl.execution import isolation
+
+    isolation.look_ahead()
     options = Options(repeat=repeat, logs=repeat == 1 if logs is None else logs, **rest)
     if watch:
         return _watch(options)
@@ -282,8 +285,7 @@ def _client_context(text: str | None) -> str | None:
 
 
 def _payload(options: Options) -> bytes:
-    from lambdactl import events
-    from lambdactl.events import given
+    from lambdactl.events import given, paths
     from lambdactl.execution.invocation import MAX_PAYLOAD_BYTES
 
     sources = {
@@ -294,8 +296,10 @@ def _payload(options: Options) -> bytes:
     used = [flag for flag, value in sources.items() if value is not None]
     if len(used) > 1:
         raise errors.UserError(f"{' and '.join(used)} both give an event", hint="use one")
-    values = [events.split_assignment(text) for text in options.values]
+    values = [paths.split_assignment(text) for text in options.values]
     if options.sample is not None:
+        from lambdactl import events
+
         service, event = events.split_name(options.sample)
         made = events.generate(service, event, set_values=values, seed=options.seed)
         return json.dumps(made, ensure_ascii=False).encode()

@@ -8,7 +8,6 @@ import of botocore.
 
 from __future__ import annotations
 
-import configparser
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -40,6 +39,10 @@ def find(shell: Mapping[str, str]) -> dict[str, str]:
 
 
 def _section(path: Path, name: str) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    import configparser
+
     parser = configparser.RawConfigParser()
     try:
         parser.read(path, encoding="utf-8")

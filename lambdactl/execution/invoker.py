@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
-import secrets
 import shutil
 import tempfile
 import time
@@ -219,5 +218,5 @@ _KINDS = {
 def new_trace_id() -> str:
     """A tracing header for a call that brought none, not sampled
     (https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader)."""
-    digits = secrets.token_hex(20)
+    digits = os.urandom(20).hex()
     return f"Root=1-{int(time.time()):08x}-{digits[:24]};Parent={digits[24:]};Sampled=0"

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import functools
 import os
-import shutil
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,16 +49,21 @@ def available() -> Fence:
     """Find out, once for this process, which fences work here (some milliseconds)."""
     if not sys.platform.startswith("linux"):
         return Fence()
-    leash = _leash()
-    unshare = shutil.which("unshare")
-    if unshare is None:
-        return Fence(leash)
     user = () if os.geteuid() == 0 else ("--user", "--map-current-user", "--keep-caps")
-    namespace = (unshare, *user, "--mount")
-    trial = ("sh", "-c", "mount --bind / /mnt")
-    if _works((*namespace, *trial)):
+    namespace = ("unshare", *user, "--mount")
+    leash = ("setpriv", "--pdeathsig", "KILL")
+    mount = ("sh", "-c", "mount --bind / /mnt")
+    # The usual case first: every trial costs some milliseconds.
+    if _works((*namespace, *leash, *mount)):
         return Fence((*namespace, *leash), mounts=True)
-    return Fence(leash)
+    if _works((*namespace, *mount)):
+        return Fence(namespace, mounts=True)
+    return Fence(leash if _works((*leash, "true")) else ())
+
+
+def look_ahead() -> None:
+    """Begin to find out, while the caller does something else."""
+    threading.Thread(target=available, daemon=True).start()
 
 
 def command(
@@ -112,14 +117,6 @@ def opt_is_private(fence: Fence, layers: Path | None, keep: tuple[Path, ...]) ->
         and OPT.is_dir()
         and not any(path.is_relative_to(OPT) for path in keep)
     )
-
-
-def _leash() -> tuple[str, ...]:
-    setpriv = shutil.which("setpriv")
-    if setpriv is None:
-        return ()
-    leash = (setpriv, "--pdeathsig", "KILL")
-    return leash if _works((*leash, "true")) else ()
 
 
 def _works(argv: tuple[str, ...]) -> bool:

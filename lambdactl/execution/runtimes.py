@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from lambdactl.errors import EnvironmentStartError
@@ -151,7 +151,7 @@ def _find_bootstrap(function: Function, task: Path, opt: Path | None) -> Path:
 def _sdk() -> tuple[Path, ...]:
     found = []
     for name in _GIVEN_BY_LAMBDA:
-        spec = find_spec(name)
+        spec = PathFinder.find_spec(name)
         if spec is not None and spec.origin:
             origin = Path(spec.origin)
             found.append(origin.parent if origin.name == "__init__.py" else origin)

@@ -6,7 +6,7 @@ The reserved ones: https://docs.aws.amazon.com/lambda/latest/dg/configuration-en
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Places:
 
 def log_stream(now: float, version: str = "$LATEST") -> str:
     """A log stream's name: ``2026/11/21/[$LATEST]`` and 32 hex digits."""
-    return f"{time.strftime('%Y/%m/%d', time.gmtime(now))}/[{version}]{secrets.token_hex(16)}"
+    return f"{time.strftime('%Y/%m/%d', time.gmtime(now))}/[{version}]{os.urandom(16).hex()}"
 
 
 def variables(

@@ -47,6 +47,10 @@ def own_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def descendants() -> set[int]:
     import psutil
 
@@ -93,7 +97,7 @@ MISDEEDS: dict[str, dict[str, Any]] = {
 def test_after_a_misdeed_the_next_call_works_and_nothing_is_left(
     misdeed: str, own_tmp: Path
 ) -> None:
-    children, files = descendants(), set(os.listdir("/proc/self/fd"))
+    children, files = descendants(), open_files()
     mark = f"MISDEED={os.urandom(8).hex()}"
     name, _, value = mark.partition("=")
     with Local(app_of(environment={name: value}, ephemeral_storage_mb=16), credentials=False) as fn:
@@ -102,7 +106,7 @@ def test_after_a_misdeed_the_next_call_works_and_nothing_is_left(
     assert descendants() == children
     assert processes_with(mark) == []
     assert list(own_tmp.iterdir()) == []
-    assert len(os.listdir("/proc/self/fd")) <= len(files)
+    assert open_files() <= files
 
 
 @linux_only
