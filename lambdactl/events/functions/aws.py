@@ -118,14 +118,35 @@ def sqs_attributes_md5(_scope: Scope, pairs: list[tuple[str, str]]) -> str | Non
     return digest.hexdigest()
 
 
+def sync_records(_scope: Scope, changes: list[tuple[str, str]]) -> dict[str, Any]:
+    """The changed records of a Cognito Sync dataset
+    (https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-events.html)."""
+    return {
+        name: {"oldValue": f"old{value[:1].upper()}{value[1:]}", "newValue": value, "op": "replace"}
+        for name, value in changes
+    }
+
+
+def alarm_dimensions(_scope: Scope, pairs: list[tuple[str, str]]) -> list[dict[str, str]]:
+    """The dimensions of a metric in the notification of an alarm."""
+    return [{"value": value, "name": name} for name, value in pairs]
+
+
+def named_values(_scope: Scope, pairs: list[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in pairs]
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "alarm_dimensions": alarm_dimensions,
     "arn": arn,
     "arn_resource": arn_resource,
     "fifo_sequence": fifo_sequence,
+    "named_values": named_values,
     "s3_etag": s3_etag,
     "s3_key": s3_key,
     "s3_multipart_etag": s3_multipart_etag,
     "s3_sequencer": s3_sequencer,
     "sqs_attributes": sqs_attributes,
     "sqs_attributes_md5": sqs_attributes_md5,
+    "sync_records": sync_records,
 }

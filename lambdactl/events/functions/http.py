@@ -51,6 +51,26 @@ def header(_scope: Scope, pairs: Pairs, wanted: str) -> str | None:
     return values[-1] if values else None
 
 
+def url_part(_scope: Scope, text: str) -> str:
+    """Text as one part of a URL, everything special encoded."""
+    from urllib.parse import quote
+
+    return quote(text, safe="")
+
+
+def body_type(_scope: Scope, body: str | None) -> str | None:
+    """The content type of a body: JSON if it is JSON, otherwise text; null without a body."""
+    import json
+
+    if body is None:
+        return None
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return "text/plain"
+    return "application/json"
+
+
 def query_string(_scope: Scope, pairs: Pairs) -> str:
     """``a=1&b=x%20y``."""
     from urllib.parse import quote
@@ -117,6 +137,7 @@ def route_parameters(scope: Scope, route: str, path: str) -> dict[str, str]:
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "all_values": all_values,
+    "body_type": body_type,
     "cookie_header": cookie_header,
     "edge_headers": edge_headers,
     "encoded_pairs": encoded_pairs,
@@ -130,4 +151,5 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "query_string": query_string,
     "route_parameters": route_parameters,
     "status_text": status_text,
+    "url_part": url_part,
 }

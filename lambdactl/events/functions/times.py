@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from lambdactl.events.render import Scope
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_LONG_MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
+_LONG_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -76,6 +81,21 @@ def mail_date(_scope: Scope, moment: datetime) -> str:
     return http_date(_scope, moment).replace("GMT", "+0000")
 
 
+def long_date(_scope: Scope, moment: datetime) -> str:
+    """``Saturday 31 January, 2026 12:00:00 UTC``."""
+    return (
+        f"{_LONG_DAYS[moment.weekday()]} {moment.day:02d} {_LONG_MONTHS[moment.month - 1]},"
+        f" {moment:%Y %H:%M:%S} UTC"
+    )
+
+
+def java_date(_scope: Scope, moment: datetime) -> str:
+    """``Jan 31, 2026, 12:00:00 PM``."""
+    half = "PM" if moment.hour >= 12 else "AM"
+    hour = (moment.hour - 1) % 12 + 1
+    return f"{_MONTHS[moment.month - 1]} {moment.day}, {moment.year}, {hour}:{moment:%M:%S} {half}"
+
+
 def date(_scope: Scope, moment: datetime, form: str) -> str:
     """By a numeric ``strftime`` format, such as ``%Y/%m/%d``."""
     return moment.strftime(form)
@@ -103,7 +123,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "iso_ms": iso_ms,
     "iso_offset_ms": iso_offset_ms,
     "iso_us": iso_us,
+    "java_date": java_date,
     "later": later,
+    "long_date": long_date,
     "mail_date": mail_date,
     "midnight": midnight,
     "minute": minute,
