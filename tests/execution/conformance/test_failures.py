@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+
+import pytest
 
 from tests.execution.conformance.conftest import Ran
 
@@ -105,3 +108,16 @@ def test_an_exit_during_init_is_runtime_exit_error(family: str, start: Start) ->
         "errorMessage": f"RequestId: {result.request_id} "
         "Error: Runtime exited with error: exit status 7",
     }
+
+
+@pytest.mark.slow
+def test_an_init_that_takes_more_than_ten_seconds_is_tried_again_under_the_timeout(
+    start: Start,
+) -> None:
+    ran = start("python", environment={"INIT": "sleep"}, timeout_s=1)
+    begun = time.monotonic()
+    result = ran.invoke("echo")
+    assert 11 <= time.monotonic() - begun < 13
+    assert result.json()["errorType"] == "Sandbox.Timedout"
+    assert "\tPhase: init\tStatus: timeout" in ran.text
+    assert "\tPhase: invoke\tStatus: timeout" in ran.text

@@ -173,3 +173,14 @@ def test_concurrent_calls_get_environments_of_their_own(family: str, start: Star
     assert [result.json() for result in results] == ["slept"] * 4
     assert time.monotonic() - begun < 3.5
     assert sum(result.cold for result in results) == 3
+
+
+def test_log_lines_arrive_while_the_function_runs(start: Start) -> None:
+    ran = start("python")
+    ran.invoke("echo")
+    begun = time.time()
+    result = ran.invoke("print", seconds_after=1)
+    (line,) = [line for line in ran.lines if line.text == b"to stdout again"]
+    assert line.time - begun < 0.5
+    assert result.report.duration_ms > 1000
+    assert line.request_id == result.request_id

@@ -94,6 +94,7 @@ def do_print(event, context):
     print("to stdout")
     print("to stderr", file=sys.stderr)
     print("to stdout again")
+    time.sleep(event.get("seconds_after", 0))
 
 
 def do_flood(event, context):
