@@ -1,0 +1,206 @@
+"""What the local invoker makes of an app: archives, layers, names, tenants; and its Python API."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambdactl import Local
+from lambdactl.errors import EnvironmentStartError, EventError, ThrottledError, UserError
+from lambdactl.manifest.features import Alias
+from lambdactl.manifest.model import (
+    App,
+    AsyncConfig,
+    Code,
+    Concurrency,
+    Function,
+    Layer,
+)
+from tests.execution.conformance.conftest import runtime_of
+
+HELLO = "def handler(event, context):\n    return {'hello': event['name']}\n"
+PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def app_of(root: Path, code: Code, layers: dict[str, Layer] | None = None, **settings: Any) -> App:
+    settings = {"timeout_s": 20, "handler": "app.handler", **settings}
+    function = Function(
+        name="hello",
+        code=code,
+        runtime=settings.pop("runtime", runtime_of("python")),
+        layers=tuple(layers or ()),
+        **settings,
+    )
+    return App("test", root, {"hello": function}, layers or {})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "app.py").write_text(HELLO)
+    return code
+
+
+def zipped(path: Path, files: dict[str, str]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return path
+
+
+def test_an_archive_runs_as_a_folder_does(tmp_path: Path) -> None:
+    archive = zipped(tmp_path / "code.zip", {"app.py": HELLO})
+    with Local(app_of(tmp_path, Code("zip", archive)), credentials=False) as fn:
+        assert fn.invoke("hello", {"name": "zip"}).json() == {"hello": "zip"}
+
+
+def test_a_layer_may_be_an_archive(tmp_path: Path, folder: Path) -> None:
+    layer = zipped(tmp_path / "layer.zip", {"python/shared.py": "NAME = 'from the layer'\n"})
+    (folder / "app.py").write_text(
+        "import shared\ndef handler(event, context):\n    return shared.NAME\n"
+    )
+    app = app_of(tmp_path, Code("folder", folder), {"shared": Layer("shared", layer)})
+    with Local(app, credentials=False) as fn:
+        assert fn.invoke("hello").json() == "from the layer"
+
+
+def test_asyncios_own_loop_will_do(tmp_path: Path, folder: Path) -> None:
+    async def main() -> Any:
+        async with Local(app_of(tmp_path, Code("folder", folder)), credentials=False) as fn:
+            results = await asyncio.gather(*(fn.invoke("hello", {"name": n}) for n in range(5)))
+            return [result.json()["hello"] for result in results]
+
+    assert asyncio.run(main()) == [0, 1, 2, 3, 4]
+
+
+def test_the_blocking_twin_takes_calls_from_many_threads(tmp_path: Path, folder: Path) -> None:
+    with (
+        Local(app_of(tmp_path, Code("folder", folder)), credentials=False) as fn,
+        ThreadPoolExecutor(8) as threads,
+    ):
+        results = threads.map(lambda n: fn.invoke("hello", {"name": n}).json()["hello"], range(40))
+        assert list(results) == list(range(40))
+
+
+def test_a_manifests_path_is_enough(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "lambdactl.yaml").write_text(
+        f"service: s\ndefaults: {{runtime: {PYTHON}}}\n"
+        "functions:\n  hello: {handler: app.handler, code: code}\n"
+    )
+    for where in (tmp_path, tmp_path / "lambdactl.yaml", str(tmp_path)):
+        with Local(where, credentials=False, env={"EXTRA": "1"}) as fn:
+            assert fn.invoke(event={"name": "x"}).json() == {"hello": "x"}
+
+
+def test_bytes_go_in_and_come_out_untouched(tmp_path: Path, folder: Path) -> None:
+    (folder / "app.py").write_text("def handler(event, context):\n    return event\n")
+    payload = b'{"a":  1.50, "b":"\\u00e9"}'
+    with Local(app_of(tmp_path, Code("folder", folder)), credentials=False) as fn:
+        result = fn.invoke("hello", payload=payload)
+    assert json.loads(result.payload) == json.loads(payload)
+    assert result.content_type == "application/json"
+
+
+def test_reserved_concurrency_throttles(tmp_path: Path, folder: Path) -> None:
+    (folder / "app.py").write_text(
+        "import time\ndef handler(event, context):\n    time.sleep(0.3)\n"
+    )
+    settings = {"concurrency": Concurrency(reserved=1)}
+
+    async def main() -> list[Any]:
+        app = app_of(tmp_path, Code("folder", folder), **settings)
+        async with Local(app, credentials=False) as fn:
+            calls = [fn.invoke("hello") for _ in range(3)]
+            return await asyncio.gather(*calls, return_exceptions=True)
+
+    outcomes = asyncio.run(main())
+    throttled = [outcome for outcome in outcomes if isinstance(outcome, ThrottledError)]
+    assert len(throttled) == 2
+    assert throttled[0].reason == "ReservedFunctionConcurrentInvocationLimitExceeded"
+
+
+def test_tenants_do_not_share_environments(tmp_path: Path, folder: Path) -> None:
+    (folder / "app.py").write_text(
+        "import os\n"
+        "def handler(event, context):\n"
+        "    return [os.getpid(), getattr(context, 'tenant_id', None)]\n"
+    )
+    app = app_of(tmp_path, Code("folder", folder), tenancy="per_tenant")
+    with Local(app, credentials=False) as fn:
+        first = fn.invoke("hello", tenant_id="a").json()
+        assert fn.invoke("hello", tenant_id="a").json() == first
+        other = fn.invoke("hello", tenant_id="b").json()
+        assert other[0] != first[0]
+        assert (first[1], other[1]) == ("a", "b")
+        with pytest.raises(UserError, match="isolates its tenants"):
+            fn.invoke("hello")
+
+
+def test_a_qualifier_must_be_a_version_or_an_alias(tmp_path: Path, folder: Path) -> None:
+    app = app_of(tmp_path, Code("folder", folder), aliases={"live": Alias("latest")})
+    with Local(app, credentials=False) as fn:
+        event = {"name": "x"}
+        assert fn.invoke("hello", event, qualifier="7").executed_version == "7"
+        assert fn.invoke("hello", event, qualifier="live").function_error is None
+        with pytest.raises(UserError, match=r"Function not found: arn:aws:lambda:.*:hello:nope"):
+            fn.invoke("hello", event, qualifier="nope")
+
+
+REFUSED = {
+    "no such function": (UserError, "there is no function 'helo'"),
+    "no code": (UserError, "the code folder of hello does not exist"),
+    "image": (EnvironmentStartError, "a container image, which does not run as a process"),
+    "java": (EnvironmentStartError, "java21 needs --container"),
+    "no bootstrap": (EnvironmentStartError, "Runtime.InvalidEntrypoint"),
+    "too large": (EventError, "a synchronous invocation takes 6291556"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_run_says_why(case: str, tmp_path: Path, folder: Path) -> None:
+    kind, message = REFUSED[case]
+    code, settings, name, event = Code("folder", folder), {}, "hello", "x"
+    if case == "no such function":
+        name = "helo"
+    elif case == "no code":
+        code = Code("folder", tmp_path / "nowhere")
+    elif case == "image":
+        code = Code("image", image="repo:tag")
+    elif case == "java":
+        settings = {"runtime": "java21"}
+    elif case == "no bootstrap":
+        settings = {"runtime": "provided.al2023"}
+    else:
+        event = "x" * 6_291_555
+    with (
+        Local(app_of(tmp_path, code, **settings), credentials=False) as fn,
+        pytest.raises(kind, match=message),
+    ):
+        fn.invoke(name, event)
+
+
+def test_the_user_hears_of_what_is_left_out(tmp_path: Path, folder: Path) -> None:
+    heard: list[str] = []
+    arn = "arn:aws:lambda:eu-west-1:123456789012:layer:extra:3"
+    function = app_of(tmp_path, Code("folder", folder)).functions["hello"]
+    app = App(
+        "test",
+        tmp_path,
+        {"hello": Function(**{**_fields(function), "layers": (arn,), "async_": AsyncConfig()})},
+    )
+    with Local(app, credentials=False, warn=heard.append) as fn:
+        assert fn.invoke("hello", {"name": "x"}).function_error is None
+    assert len(heard) == 1
+    assert arn in heard[0]
+
+
+def _fields(function: Function) -> dict[str, Any]:
+    return {name: getattr(function, name) for name in Function.__dataclass_fields__}
