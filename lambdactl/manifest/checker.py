@@ -28,6 +28,7 @@ BAD: Any = object()
 """What :meth:`Checker.check` gives for a value that is faulty or unknown."""
 
 _VARIABLE = "#/$defs/variable"
+_DURATION: Schema = {"title": "whole seconds or a duration", "type": ["integer"]}
 _WORDS = {
     "string": "text",
     "integer": "a whole number",
@@ -254,6 +255,8 @@ class Checker:
             allowed = f"at least {low}{unit}"
         else:
             allowed = f"from {low} to {high}{unit}"
+        if unit and high is not None and high >= 3600:
+            allowed += f" ({scalars.spell_seconds(high)})"
         self.problems.add("out-of-range", f"`{name}` must be {allowed}, not {node.text}", node)
         return True
 
@@ -272,7 +275,7 @@ class Checker:
         else:
             value = self.cast(node, ("integer",))
             if value is BAD:
-                return self.wrong_type(node, [{"title": "seconds or a duration"}], name, at)
+                return self.wrong_type(node, [_DURATION], name, at)
 
         if self.out_of_range(node, schema["x-seconds"], value, name, " s"):
             return BAD
@@ -298,7 +301,7 @@ class Checker:
             f"there is no runtime {_quoted(value)}",
             node,
             did_you_mean(value, current)
-            or (f"one of: {', '.join(newest)}" if newest else "for example python3.13"),
+            or (f"one of: {', '.join(newest)}" if len(newest) > 1 else "for example python3.13"),
         )
         return BAD
 
@@ -405,9 +408,10 @@ class Checker:
         close = did_you_mean(key, names)
         if close:
             self.misspelt.add((id(node), close.split("`")[1]))
+        kind = "kind" if name == "triggers" else "field"
         self.problems.add(
             "unknown-field",
-            f"{_named(name)} has no field `{key}`",
+            f"{_named(name)} has no {kind} `{key}`",
             node.keys.get(key, node.at),
             close or _listed(names),
             node=node.value[key],
@@ -500,8 +504,8 @@ class Checker:
         return BAD
 
     def describe(self, schema: Schema) -> str:
-        if "type" not in schema or (schema["type"] == "object" and "title" in schema):
-            return str(schema.get("title", "something else"))
+        if "title" in schema and (schema["type"] == "object" or schema is _DURATION):
+            return str(schema["title"])
         if "enum" in schema and len(schema["enum"]) <= 3:
             return " or ".join(f"`{value}`" for value in schema["enum"])
         words = [_WORDS[kind] for kind in _types(schema)]
@@ -535,7 +539,9 @@ def _type_hint(node: Node, types: set[str]) -> str | None:
     if isinstance(value, str) and "boolean" in types and text.lower() in scalars.YAML_1_1_BOOLEANS:
         return f"write `{scalars.YAML_1_1_BOOLEANS[text.lower()]}`"
     if isinstance(value, str) and types & {"integer", "number", "boolean"}:
-        typed = scalars.resolve(text)
+        typed = scalars.resolve(text.replace("_", ""))
+        if "_" in text and isinstance(typed, int):
+            return f"write it without underscores: {typed}"
         if isinstance(typed, (bool, int, float)):
             return f"remove the quotes: {text}"
     if "array" in types and not isinstance(value, dict):
@@ -553,4 +559,4 @@ def _quoted(text: str) -> str:
 
 
 def _listed(names: list[str]) -> str | None:
-    return f"there is: {', '.join(names)}" if 0 < len(names) <= 12 else None
+    return f"there is: {', '.join(names)}" if 0 < len(names) <= 24 else None

@@ -82,9 +82,11 @@ def _handler(app: App, function: Function, files: Files) -> list[Problem]:
     runtime = runtimes.find(function.runtime) if function.runtime else None
     if runtime is not None and runtime.family == "provided":
         return _bootstrap(app, function, files, where)
+    if "." not in handler:
+        return []  # Malformed, which is a problem of the manifest's own.
     if runtime is None:
         # The runtime is a problem of its own; whatever it is meant to be, there must be a file.
-        if "::" in handler or "." not in handler:
+        if "::" in handler:
             return []
         finders = list(handlers.FINDERS.values())
     elif runtime.family in handlers.FINDERS:

@@ -15,6 +15,7 @@ import yaml
 from lambdactl.errors import did_you_mean
 from lambdactl.manifest import scalars
 from lambdactl.manifest.document import Node, Problems
+from lambdactl.manifest.repair import UNREADABLE
 
 MAX_DEPTH = 64
 MAX_NODES = 100_000
@@ -22,8 +23,8 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CORE = "tag:yaml.org,2002:"
 _TAGS = {"str", "int", "float", "bool", "null", "map", "seq"}
 _EXPLANATIONS = {
-    "mapping values are not allowed": "a `:` where none may stand: check the indentation, and put "
-    "text with `: ` in it in quotes",
+    "mapping values are not allowed": "check the indentation and whether the line before lacks a "
+    "`:`, and put text with `: ` in it in quotes",
     "found unexpected end of stream": "a quote is opened here and never closed",
     "did not find expected key": "check the indentation and the quotes around here",
     "did not find expected '-' indicator": "a list item starts with `- ` in the same column as the "
@@ -38,11 +39,13 @@ _EXPLANATIONS = {
 
 
 class YamlError(Exception):
-    """The text is not YAML: nothing after ``at`` can be read."""
+    """The text is not YAML, or too much of it: nothing after ``at`` can be read."""
 
-    def __init__(self, message: str, at: tuple[int, int], hint: str | None) -> None:
+    def __init__(
+        self, message: str, at: tuple[int, int], hint: str | None = None, code: str = "yaml-syntax"
+    ) -> None:
         super().__init__(message)
-        self.message, self.at, self.hint = message, at, hint
+        self.message, self.at, self.hint, self.code = message, at, hint, code
 
 
 class _Frame:
@@ -73,15 +76,17 @@ def _events(text: str) -> Iterator[yaml.Event]:
     except yaml.MarkedYAMLError as error:
         raise _yaml_error(error) from None
     except yaml.YAMLError as error:
-        raise YamlError(f"this is not YAML: {error}", (1, 1), None) from None
+        raise YamlError(f"this is not YAML: {error}", (1, 1)) from None
 
 
 def _yaml_error(error: yaml.MarkedYAMLError) -> YamlError:
-    problem = error.problem or "syntax error"
-    mark = error.problem_mark or error.context_mark
+    problem, context = error.problem or "syntax error", error.context or ""
     hint = next((why for what, why in _EXPLANATIONS.items() if what in problem), None)
-    if error.context_mark and "quoted scalar" in (error.context or "") and "stream" in problem:
-        mark = error.context_mark
+    mark, opened = error.problem_mark, error.context_mark
+    # What is opened and never closed is noticed far below: the place to look at is the opening.
+    unclosed = "quoted scalar" in context or "flow" in context
+    if mark is None or (opened is not None and unclosed and opened.line != mark.line):
+        mark = opened
     at = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     return YamlError(f"this is not YAML: {problem}", at, hint)
 
@@ -101,7 +106,8 @@ class _Builder:
             self.place(self.alias(event))
         elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
             if len(self.frames) == MAX_DEPTH:
-                raise YamlError(f"this nests more than {MAX_DEPTH} levels deep", _at(event), None)
+                message = f"this nests more than {MAX_DEPTH} levels deep"
+                raise YamlError(message, _at(event), code="too-large")
             empty: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
             node = self.named(event, self.tagged(event, Node(empty, *_at(event))))
             self.frames.append(_Frame(node))
@@ -138,6 +144,8 @@ class _Builder:
 
     def scalar(self, event: yaml.ScalarEvent) -> Node:
         text = event.value
+        if text == UNREADABLE:
+            return Node(None, *_at(event), unknown=True)
         kind = (event.tag or "").removeprefix(_CORE)
         plain_word = event.tag is None and event.implicit[0]
         value: Any = text
@@ -193,7 +201,7 @@ class _Builder:
             raise YamlError(
                 f"this is too large: with its aliases it has more than {MAX_NODES:,} values",
                 child.at,
-                None,
+                code="too-large",
             )
 
     def entry(self, frame: _Frame, key: Node, value: Node) -> None:

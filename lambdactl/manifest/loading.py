@@ -19,8 +19,12 @@ from lambdactl.manifest.composer import YamlError, compose
 from lambdactl.manifest.document import Node, Problems
 from lambdactl.manifest.model import App
 from lambdactl.manifest.overlay import merged
+from lambdactl.manifest.repair import mend
 from lambdactl.manifest.rules import Subject, check_function, check_together
 from lambdactl.manifest.variables import Context, resolve
+
+_GAPS = frozenset({"missing-field", "wrong-type", "too-few", "indentation"})
+"""Problems that a line left out would make."""
 
 
 class Report(NamedTuple):
@@ -77,12 +81,7 @@ def examine(
     text = source.read(found)
     root = found.absolute().parent
     reader = _Reader(found, root, stage, variables)
-    try:
-        return reader.report(text, {}, text)
-    except YamlError as error:
-        if not source.tab_lines(text):
-            return Report(None, (reader.syntax_problem(text, error),))
-        return reader.without_tabs(text, error)
+    return reader.read(text)
 
 
 class _Reader:
@@ -93,42 +92,52 @@ class _Reader:
         self.stage = stage
         self.context = Context(root, env, stage)
 
-    def syntax_problem(self, text: str, error: YamlError) -> Problem:
-        where = Problems(self.shown, text).location(error.at)
-        return Problem(error.message, where, error.hint, code="yaml-syntax")
+    def read(self, text: str) -> Report:
+        """The report of a text, of which some lines may not be YAML."""
+        forbidden = Problems(self.shown, text)
+        text = source.report_forbidden(text, forbidden)
+        try:
+            report = self.report(text, {}, text)
+        except YamlError:
+            tabs = source.tab_lines(text)
+            report = self.without_tabs(text, tabs) if tabs else self.repaired(text, {}, text)
+        return report._replace(problems=_ordered((*report.problems, *forbidden.all())))
 
-    def without_tabs(self, text: str, error: YamlError) -> Report:
+    def repaired(self, text: str, shifts: Mapping[int, int], original: str) -> Report:
+        """The report of a text that is not YAML: what is wrong with that, and with the rest where
+        the rest can be read."""
+        repair = mend(text)
+        syntax = Problems(self.shown, original)
+        syntax.shifts = shifts
+        for error in repair.errors:
+            syntax.add(error.code, error.message, error.at, error.hint)
+        if repair.text is None:
+            return Report(None, syntax.all())
+        report = self.report(repair.text, shifts, original)
+        rest = [p for p in report.problems if not (repair.lines_left_out and p.code in _GAPS)]
+        return report._replace(problems=_ordered((*rest, *syntax.all())))
+
+    def without_tabs(self, text: str, lines: Sequence[int]) -> Report:
         """The report of a text with tabs in its indentation: each such line is a problem, and the
         guess of what the tabs stand for that leaves the fewest others is read on."""
-        best: Report | None = None
-        for guess in source.untabbed(text):
-            try:
-                report = self.report(guess.text, guess.shifts, text)
-            except YamlError:
-                continue
-            if best is None or len(report.problems) < len(best.problems):
-                best = report
+        reports = [self.repaired(guess.text, guess.shifts, text) for guess in source.untabbed(text)]
+        best = min(reports, key=lambda report: (report.app is None, len(report.problems)))
         tabs = Problems(self.shown, text)
-        for line in source.tab_lines(text):
-            column = tabs.lines[line - 1].index("\t") + 1
+        for line in lines:
             tabs.add(
                 "tab-indentation",
                 "YAML is indented with spaces, and this is a tab",
-                (line, column),
+                (line, tabs.lines[line - 1].index("\t") + 1),
                 "replace the tab with spaces",
             )
-        if best is None:
-            problems = tabs.all()
-            if error.at[0] < min(source.tab_lines(text)):
-                problems = (self.syntax_problem(text, error), *problems)
-            return Report(None, problems)
-        return best._replace(problems=_ordered((*best.problems, *tabs.all())))
+        others = [problem for problem in best.problems if problem.where.line not in lines]
+        rest = others if best.app is None else best.problems
+        return best._replace(problems=_ordered((*rest, *tabs.all())))
 
     def report(self, text: str, shifts: Mapping[int, int], original: str) -> Report:
         """:raises YamlError: the text is not YAML."""
         problems = Problems(self.shown, original)
         problems.shifts = shifts
-        text = source.report_forbidden(text, problems)
         document = compose(text, problems)
         if document is None or document.value is None:
             problems.add(

@@ -7,6 +7,7 @@ text. What a field accepts beyond that is the schema's business.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -47,7 +48,8 @@ def resolve(text: str) -> Any:
     if _HEX.fullmatch(text):
         return int(text[2:], 16)
     if _FLOAT.fullmatch(text):
-        return float(text)
+        number = float(text)
+        return text if math.isinf(number) else number
     return text
 
 
@@ -73,8 +75,6 @@ def seconds(text: str) -> int | None:
 
 
 def spell_seconds(value: int) -> str:
-    """A number of seconds in words a message can use: ``5400`` is "90m"."""
-    for unit, size in _UNITS.items():
-        if value >= size and value % size == 0 and unit != "s":
-            return f"{value // size}{unit}"
-    return f"{value}s"
+    """A number of seconds in the largest unit that divides it: ``21600`` is "6h"."""
+    unit, size = next((unit, size) for unit, size in _UNITS.items() if value % size == 0)
+    return f"{value // size}{unit}"

@@ -94,7 +94,7 @@ def _decode(data: bytes, file: str) -> str:
 
 
 def report_forbidden(text: str, problems: Problems) -> str:
-    """Report characters that YAML forbids (the first of each line), and blank them out."""
+    """The text with spaces for characters that YAML forbids; the first of each line is reported."""
     # The smaller pattern for most texts: compiling the larger one takes longer than using it.
     forbidden = re.compile(f"[{_FORBIDDEN if text.isascii() else _FORBIDDEN_BEYOND_ASCII}]")
     if forbidden.search(text) is None:

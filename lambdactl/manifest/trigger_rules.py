@@ -35,7 +35,7 @@ def check_triggers(
             if kind == "sqs":
                 sqs(trigger, data, problems)
             elif kind in ("kinesis", "dynamodb", "documentdb", "kafka"):
-                starting_position(trigger, problems)
+                starting_position(trigger, data, problems)
             if kind == "kafka":
                 kafka(trigger, data, problems)
             pollers(trigger, data, problems)
@@ -79,12 +79,12 @@ def sqs(node: Node, data: Mapping[str, Any], problems: Problems) -> None:
         )
 
 
-def starting_position(node: Node, problems: Problems) -> None:
+def starting_position(node: Node, data: Mapping[str, Any], problems: Problems) -> None:
     position, timestamp = node.get("starting_position"), node.get("starting_timestamp")
-    if position is not None and position.unknown:
+    if position is not None and "starting_position" not in data:
         return
-    at_timestamp = position is not None and position.value == "at_timestamp"
-    if at_timestamp and position is not None and timestamp is None:
+    at_timestamp = data.get("starting_position") == "at_timestamp"
+    if at_timestamp and timestamp is None:
         problems.add(
             "missing-field",
             "`starting_position: at_timestamp` needs `starting_timestamp`",
