@@ -66,6 +66,7 @@ class Connection(asyncio.Protocol):
         "_chunks",
         "_handler",
         "_kept",
+        "_last",
         "_max_body",
         "_on_head",
         "_on_lost",
@@ -89,6 +90,7 @@ class Connection(asyncio.Protocol):
         self._request = Request()
         self._chunks: list[bytes] = []
         self._kept = 0
+        self._last = False
         self.transport: asyncio.Transport | None = None
 
     # asyncio.Protocol
@@ -103,8 +105,35 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self.respond(400, b"", close=True)
+        except httptools.HttpParserUpgrade as offer:
+            self._decline(data[offer.args[0] :])
+        except httptools.HttpParserCallbackError as error:
+            self._last = True
+            self.respond(500, b"")
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "a Runtime API call failed", "exception": error.__context__}
+            )
+        except httptools.HttpParserError:
+            self._last = True
+            self.respond(400, b"")
+
+    def _decline(self, rest: bytes) -> None:
+        """Serve a request as if it had not offered another protocol (as HTTP/2, which Java's
+        client and ``curl --http2`` offer). The parser takes what follows the head for that
+        protocol, so it starts anew."""
+        request = self._request
+        self._parser = httptools.HttpRequestParser(self)
+        if request.headers.pop(b"upgrade", None) is None:
+            # CONNECT: refused already, and whatever follows is none of ours.
+            if self.transport is not None:
+                self.transport.close()
+            return
+        lines = [b"%s %s HTTP/1.1" % (request.method, request.path)]
+        lines += [b"%s: %s" % header for header in request.headers.items()]
+        self.data_received(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
+
+    def _is_offer(self) -> bool:
+        return b"upgrade" in self._request.headers and self._parser.should_upgrade()
 
     # httptools callbacks
 
@@ -122,7 +151,7 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         request = self._request
         request.method = self._parser.get_method()
-        if request.method == b"POST":
+        if request.method == b"POST" and not self._is_offer():
             self._on_head(self, request)
             if request.headers.get(b"expect", b"").lower() == b"100-continue" and self.transport:
                 self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -137,9 +166,13 @@ class Connection(asyncio.Protocol):
             self._chunks.append(body)
 
     def on_message_complete(self) -> None:
+        if self._is_offer():
+            return
         chunks = self._chunks
         if chunks:
             self._request.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        if not self._parser.should_keep_alive():
+            self._last = True
         self._handler(self, self._request)
 
     # answers
@@ -148,19 +181,12 @@ class Connection(asyncio.Protocol):
         """Write a whole answer that is already in wire form."""
         if self.transport is not None:
             self.transport.write(data)
+            if self._last:
+                self.transport.close()
 
-    def respond(
-        self,
-        status: int,
-        body: bytes,
-        content_type: bytes = b"application/json",
-        *,
-        close: bool = False,
-    ) -> None:
+    def respond(self, status: int, body: bytes, content_type: bytes = b"application/json") -> None:
         """Answer the oldest unanswered request of this connection."""
         self.send(
             b"HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s"
             % (status, REASONS[status], content_type, len(body), body)
         )
-        if close and self.transport is not None:
-            self.transport.close()
