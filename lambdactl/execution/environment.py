@@ -262,7 +262,7 @@ class Environment:
             payload, failed = answer.payload, answer.error_type is not None
             if failed:
                 status = "error"
-                if answer.error_type == "Function.ResponseSizeTooLarge":
+                if answer.error_type == failures.TOO_LARGE:
                     error_type = answer.error_type
         elif self._timed_out:
             payload = failures.timeout_payload(request_id, self.function.timeout_s)

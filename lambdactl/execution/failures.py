@@ -10,8 +10,10 @@ import json
 import signal
 from dataclasses import dataclass
 
+from lambdactl.execution.invocation import MAX_PAYLOAD_BYTES
+
 # Go's names of signals (syscall.Signal.String), which is what Lambda prints.
-_SIGNAL_WORDS = {
+_SIGNAL_WORDS: dict[int, str] = {
     signal.SIGABRT: "aborted",
     signal.SIGALRM: "alarm clock",
     signal.SIGBUS: "bus error",
@@ -31,6 +33,7 @@ _SIGNAL_WORDS = {
 
 EXIT_ERROR = "Runtime.ExitError"
 TIMEOUT = "Sandbox.Timedout"
+TOO_LARGE = "Function.ResponseSizeTooLarge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,6 @@ class Exit:
 
     status: int | None = None
     signal: int | None = None
-    core_dumped: bool = False
 
     @classmethod
     def of(cls, returncode: int) -> Exit:
@@ -52,7 +54,7 @@ class Exit:
             return "Runtime exited without providing a reason"
         if self.signal is None:
             return f"Runtime exited with error: exit status {self.status}"
-        word = _SIGNAL_WORDS.get(signal.Signals(self.signal), f"signal {self.signal}")
+        word = _SIGNAL_WORDS.get(self.signal, f"signal {self.signal}")
         return f"Runtime exited with error: signal: {word}"
 
 
@@ -65,6 +67,15 @@ def timeout_payload(request_id: str, timeout_s: float) -> bytes:
     """The answer when the function's timeout passed."""
     return _payload(
         TIMEOUT, f"RequestId: {request_id} Error: Task timed out after {timeout_s:.2f} seconds"
+    )
+
+
+def too_large_payload(size: int) -> bytes:
+    """The answer when the function's response has ``size`` bytes, too many."""
+    return _payload(
+        TOO_LARGE,
+        f"Response payload size ({size} bytes) exceeded maximum allowed payload size "
+        f"({MAX_PAYLOAD_BYTES} bytes).",
     )
 
 

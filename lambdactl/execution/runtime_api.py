@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from lambdactl.execution import failures, refusals
 from lambdactl.execution.http1 import Connection, Request
 from lambdactl.execution.invocation import MAX_PAYLOAD_BYTES
 
@@ -31,6 +32,7 @@ _INVOCATION = _PREFIX + b"invocation/"
 _INIT_ERROR = _PREFIX + b"init/error"
 _PING = b"/2018-06-01/ping"
 
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _ERROR_TYPE = re.compile(r"(Runtime|Function)\.[A-Z][a-zA-Z]+")
 _ACCEPTED = (
     b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\n"
@@ -69,9 +71,9 @@ class Event:
         """The whole HTTP answer, one write."""
         optional = ""
         if self.client_context:
-            optional += f"Lambda-Runtime-Client-Context: {_header(self.client_context)}\r\n"
+            optional += f"Lambda-Runtime-Client-Context: {_ascii(self.client_context)}\r\n"
         if self.cognito_identity:
-            optional += f"Lambda-Runtime-Cognito-Identity: {_header(self.cognito_identity)}\r\n"
+            optional += f"Lambda-Runtime-Cognito-Identity: {_ascii(self.cognito_identity)}\r\n"
         if self.tenant_id:
             optional += f"Lambda-Runtime-Aws-Tenant-Id: {_header(self.tenant_id)}\r\n"
         head = (
@@ -83,7 +85,7 @@ class Event:
             f"Lambda-Runtime-Trace-Id: {_header(self.trace_id)}\r\n{optional}"
             f"Content-Length: {len(self.payload)}\r\n\r\n"
         )
-        return head.encode() + self.payload
+        return head.encode("utf-8", "replace") + self.payload
 
 
 @dataclass(slots=True)
@@ -128,6 +130,7 @@ class RuntimeApi:
         self._connections: set[Connection] = set()
         self._waiting: list[Connection] = []
         self._event: Event | None = None
+        self._answered = b""
 
     async def open(self, host: str = "127.0.0.1") -> str:
         """Listen on a free port of ``host``; returns ``host:port`` (AWS_LAMBDA_RUNTIME_API)."""
@@ -150,6 +153,7 @@ class RuntimeApi:
         """Back to the first state, for a runtime that is started anew."""
         self.state = State.STARTED
         self._event = None
+        self._answered = b""
         self._waiting.clear()
         for connection in tuple(self._connections):
             if connection.transport is not None:
@@ -177,19 +181,19 @@ class RuntimeApi:
 
     def _handle(self, connection: Connection, request: Request) -> None:
         path = request.path
-        if request.headers.get(b"host", self.address.encode()) not in self._hosts:
-            _refuse(connection, 403, "InvalidHost", "This endpoint does not serve that host")
+        if not self._is_for_us(request):
+            refusals.host(connection)
         elif path == _NEXT:
             if request.method == b"GET":
                 self._next(connection)
             else:
-                connection.respond(405, b"")
+                refusals.method(connection)
         elif path.startswith(_INVOCATION):
             request_id, _, action = path[len(_INVOCATION) :].partition(b"/")
             if action not in (b"response", b"error"):
-                _not_found(connection)
+                refusals.not_found(connection)
             elif request.method != b"POST":
-                connection.respond(405, b"")
+                refusals.method(connection)
             elif self._is_current(connection, request, request_id):
                 if action == b"response":
                     self._response(connection, request)
@@ -199,11 +203,19 @@ class RuntimeApi:
             if request.method == b"POST":
                 self._init_error(connection, request)
             else:
-                connection.respond(405, b"")
+                refusals.method(connection)
         elif path == _PING:
-            connection.respond(200, b"pong", b"text/plain; charset=utf-8")
+            if request.method == b"GET":
+                connection.respond(200, b"pong", b"text/plain; charset=utf-8")
+            else:
+                refusals.method(connection)
         else:
-            _not_found(connection)
+            refusals.not_found(connection)
+
+    def _is_for_us(self, request: Request) -> bool:
+        # A page in a browser may have found the port, but can't forge the name it called.
+        host = request.headers.get(b"host")
+        return host is None or host in self._hosts
 
     def _next(self, connection: Connection) -> None:
         if self.state is State.RUNNING:
@@ -219,7 +231,7 @@ class RuntimeApi:
             else:
                 self._waiting.append(connection)
         else:
-            self._refuse_transition(connection, State.READY)
+            refusals.transition(connection, self.state, State.READY)
 
     def _deliver(self, connection: Connection) -> None:
         assert self._event is not None
@@ -228,47 +240,43 @@ class RuntimeApi:
 
     def _is_current(self, connection: Connection, request: Request, request_id: bytes) -> bool:
         event = self._event
-        if event is None or request_id != event.request_id.encode():
-            _refuse(connection, 400, "InvalidRequestID", "Invalid request ID")
+        if event is None:
+            if self.state is State.RESPONSE_SENT and request_id == self._answered:
+                # Known but answered: its state is what refuses it.
+                return True
+        elif request_id == event.request_id.encode():
+            if _is_of_attempt(request, event):
+                return True
+            refusals.attempt(connection)
             return False
-        echoed = request.headers.get(b"lambda-runtime-invocation-id")
-        if echoed is not None and echoed != event.invocation_id.encode():
-            _refuse(connection, 410, "ErrorRuntimeInvokeTimeout", "This invocation has timed out")
-            return False
-        return True
+        refusals.request_id(connection)
+        return False
 
     def _on_head(self, connection: Connection, request: Request) -> None:
-        # Only a well-formed, expected, streamed response is taken piece by piece.
+        event = self._event
+        # What was passed on can't be taken back: only a response that will be accepted is.
         if (
             request.headers.get(b"lambda-runtime-function-response-mode") == b"streaming"
-            and request.path.endswith(b"/response")
             and self.state is State.RUNNING
-            and self._event is not None
-            and request.path == b"%s%s/response" % (_INVOCATION, self._event.request_id.encode())
+            and event is not None
+            and request.path == b"%s%s/response" % (_INVOCATION, event.request_id.encode())
+            and _is_of_attempt(request, event)
+            and self._is_for_us(request)
         ):
             request.sink = self._listener.stream(_content_type(request))
 
     def _response(self, connection: Connection, request: Request) -> None:
         if self.state is not State.RUNNING:
-            self._refuse_transition(connection, State.RESPONSE)
+            refusals.transition(connection, self.state, State.RESPONSE)
             return
         mode = request.headers.get(b"lambda-runtime-function-response-mode", b"")
         if mode not in (b"", b"streaming"):
             self._finish(Answer(b"", _content_type(request), "Runtime.InvalidResponseModeHeader"))
-            _refuse(
-                connection, 400, "InvalidFunctionResponseMode", "Invalid function response mode"
-            )
+            refusals.response_mode(connection)
             return
         if request.sink is None and request.body_size > MAX_PAYLOAD_BYTES:
-            self._finish(
-                Answer(_too_large(request.body_size), error_type="Function.ResponseSizeTooLarge")
-            )
-            _refuse(
-                connection,
-                413,
-                "RequestEntityTooLarge",
-                f"Exceeded maximum allowed payload size ({MAX_PAYLOAD_BYTES} bytes).",
-            )
+            self._finish(_too_large(request.body_size))
+            refusals.size(connection)
             return
         answer = Answer(request.body, _content_type(request), streamed=mode == b"streaming")
         if answer.streamed:
@@ -278,54 +286,41 @@ class RuntimeApi:
 
     def _error(self, connection: Connection, request: Request) -> None:
         if self.state is not State.RUNNING:
-            self._refuse_transition(connection, State.ERROR_RESPONSE)
+            refusals.transition(connection, self.state, State.ERROR_RESPONSE)
             return
         if request.body_size > MAX_PAYLOAD_BYTES:
-            self._finish(
-                Answer(_too_large(request.body_size), error_type="Function.ResponseSizeTooLarge")
-            )
-            _refuse(
-                connection,
-                413,
-                "RequestEntityTooLarge",
-                f"Exceeded maximum allowed payload size ({MAX_PAYLOAD_BYTES} bytes).",
-            )
+            self._finish(_too_large(request.body_size))
+            refusals.size(connection)
             return
         self._finish(Answer(request.body, _content_type(request), _error_type(request)))
         connection.send(_ACCEPTED)
 
     def _init_error(self, connection: Connection, request: Request) -> None:
         if self.state is not State.STARTED:
-            self._refuse_transition(connection, State.INIT_ERROR)
+            refusals.transition(connection, self.state, State.INIT_ERROR)
             return
         self.state = State.INIT_ERROR
+        if request.body_size > MAX_PAYLOAD_BYTES:
+            self._listener.on_init_error(_too_large(request.body_size))
+            refusals.size(connection)
+            return
         self._listener.on_init_error(
             Answer(request.body, _content_type(request), _error_type(request))
         )
         connection.send(_ACCEPTED)
 
     def _finish(self, answer: Answer) -> None:
+        assert self._event is not None
         self.state = State.RESPONSE_SENT
+        self._answered = self._event.request_id.encode()
         self._event = None
         self._listener.on_answer(answer)
 
-    def _refuse_transition(self, connection: Connection, target: State) -> None:
-        _refuse(
-            connection,
-            403,
-            "InvalidStateTransition",
-            f"State transition from {self.state} to {target} failed for runtime. "
-            "Error: State transition is not allowed",
-        )
 
-
-def _refuse(connection: Connection, status: int, error_type: str, message: str) -> None:
-    body = json.dumps({"errorMessage": message, "errorType": error_type}, separators=(",", ":"))
-    connection.respond(status, body.encode() + b"\n")
-
-
-def _not_found(connection: Connection) -> None:
-    connection.respond(404, b"404 page not found\n", b"text/plain; charset=utf-8")
+def _is_of_attempt(request: Request, event: Event) -> bool:
+    """Whether a runtime that says which attempt it answers means the running one."""
+    echoed = request.headers.get(b"lambda-runtime-invocation-id")
+    return echoed is None or echoed == event.invocation_id.encode()
 
 
 def _content_type(request: Request) -> str:
@@ -359,16 +354,19 @@ def _apply_trailers(answer: Answer, request: Request) -> None:
         answer.payload = b""
 
 
-def _too_large(size: int) -> bytes:
-    return json.dumps(
-        {
-            "errorType": "Function.ResponseSizeTooLarge",
-            "errorMessage": f"Response payload size ({size} bytes) exceeded maximum allowed "
-            f"payload size ({MAX_PAYLOAD_BYTES} bytes).",
-        }
-    ).encode()
-
-
 def _header(text: str) -> str:
     """Header text that can't end the header: line ends become spaces."""
     return text.replace("\r", " ").replace("\n", " ")
+
+
+def _ascii(json_text: str) -> str:
+    """JSON as a header. Clients disagree on a header's encoding (AWS's own take UTF-8, Node.js
+    takes Latin-1), so what isn't ASCII is escaped, as JSON can."""
+    text = _header(json_text)
+    return (
+        text if text.isascii() else _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    )
+
+
+def _too_large(size: int) -> Answer:
+    return Answer(failures.too_large_payload(size), error_type=failures.TOO_LARGE)
