@@ -302,7 +302,10 @@ def _print_list(command: _Chosen, output: str) -> None:
     if output == "json":
         click.echo(_json([_listing(listing) for listing in listings]))
         return
-    rows = [(event.full_name, event.title) for listing in listings for event in listing.events]
+    rows: list[tuple[str, str]] = []
+    for listing in listings:
+        rows += [(event.full_name, event.title) for event in listing.events]
+        rows += [(f"{listing.name}:{name}", f"see {to}") for name, to in listing.elsewhere.items()]
     width = max(len(name) for name, _ in rows)
     for name, title in rows:
         click.echo(f"{name:<{width}}  {title}")

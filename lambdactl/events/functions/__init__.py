@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lambdactl.events.functions import aws, data, http, identifiers, streams, times, values
+from lambdactl.events.functions import aws, data, http, identifiers, shapes, streams, times, values
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **values.FUNCTIONS,
@@ -17,6 +17,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     **data.FUNCTIONS,
     **aws.FUNCTIONS,
     **http.FUNCTIONS,
+    **shapes.FUNCTIONS,
     **streams.FUNCTIONS,
 }
 
