@@ -17,6 +17,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+# Where this is set, a checkout is compiled anew at each start, and an installed package isn't.
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
 
 @dataclass(frozen=True)
 class Command:
@@ -41,7 +44,7 @@ def once(command: Command) -> float:
             stdout=out,
             stderr=err,
             cwd=command.cwd,
-            env={**os.environ, **(command.env or {})},
+            env={**ENVIRONMENT, **(command.env or {})},
         )
         elapsed = (time.perf_counter() - start) * 1000
         out.seek(0)
