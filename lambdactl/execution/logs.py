@@ -18,6 +18,8 @@ from typing import Literal
 FRAME_MAGIC = b"\xa5\x5a\x00"
 _FRAME_HEADER = 16
 _MAX_FRAME = 8 * 1024 * 1024
+_HAS_TIME = 0b10
+_PLAUSIBLE_TIMES = range(10**15, 10**16)  # microseconds: the years 2001 to 2286
 MAX_EVENT_BYTES = 1024 * 1024
 """A CloudWatch log event holds 1 MB; a longer line is cut into several
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html)."""
@@ -48,65 +50,98 @@ LogSink = Callable[[LogLine], None]
 
 
 class OutputParser:
-    """Cuts a byte stream into log events: lines, and frames among them.
+    """Cuts a byte stream into log events: lines, and frames among them. Where the stream is cut
+    into pieces makes no difference.
 
     :param emit: called with each event's bytes and, for a frame, its time in seconds.
     """
 
-    __slots__ = ("_emit", "_pending")
+    __slots__ = ("_continued", "_emit", "_pending")
 
     def __init__(self, emit: Callable[[bytes, float | None], None]) -> None:
         self._emit = emit
         self._pending = b""
+        self._continued = False
+        """The unfinished line has already given an event, being longer than one may be."""
 
     def feed(self, data: bytes) -> None:
         """Take more output; emit every event that is complete."""
         data = self._pending + data if self._pending else data
-        self._pending = b""
-        while data:
-            start = data.find(FRAME_MAGIC)
-            if start < 0:
-                self._lines(data, final=False)
-                return
-            if start > 0:
-                self._lines(data[:start], final=True)
-                data = data[start:]
-            if len(data) < _FRAME_HEADER:
-                self._pending = data
-                return
-            length = int.from_bytes(data[4:8], "big")
-            if length > _MAX_FRAME:
-                # Not a frame: the function printed these bytes itself.
-                self._emit(data[:3], None)
-                data = data[3:]
-                continue
-            end = _FRAME_HEADER + length
-            if len(data) < end:
-                self._pending = data
-                return
-            message = data[_FRAME_HEADER:end]
-            self._emit(message.removesuffix(b"\n"), int.from_bytes(data[8:16], "big") / 1e6)
-            data = data[end:]
+        self._pending = data[self._take(data) :]
 
     def flush(self) -> None:
         """Emit what has no line end yet: the function has stopped, or the invocation is over."""
         pending, self._pending = self._pending, b""
-        if pending:
-            self._lines(pending, final=True)
+        if _frame_length(pending, 0) is not None:
+            # Its writer was stopped in the middle.
+            self._frame(pending)
+        elif pending:
+            self._text(pending)
+        self._continued = False
 
-    def _lines(self, data: bytes, *, final: bool) -> None:
-        *complete, rest = data.split(b"\n")
-        for line in complete:
-            self._event(line)
-        if rest and (final or len(rest) > MAX_EVENT_BYTES):
-            self._event(rest)
-        elif rest:
-            self._pending = rest
+    def _take(self, data: bytes) -> int:
+        """Emit what is complete in ``data``; returns how many of its bytes that were."""
+        begin = search = 0
+        while (start := data.find(FRAME_MAGIC, search)) >= 0:
+            if len(data) - start < _FRAME_HEADER:
+                return self._lines(data, begin, start)
+            length = _frame_length(data, start)
+            if length is None:
+                # The function printed these bytes itself.
+                search = start + 1
+                continue
+            if start > begin:
+                self._text(data[begin:start])
+            end = start + _FRAME_HEADER + length
+            if len(data) < end:
+                return start
+            self._frame(data[start:end])
+            begin = search = end
+        # The last byte or two may be the beginning of a frame.
+        undecided = next((n for n in (2, 1) if data.endswith(FRAME_MAGIC[:n])), 0)
+        return self._lines(data, begin, len(data) - undecided)
 
-    def _event(self, line: bytes) -> None:
+    def _frame(self, frame: bytes) -> None:
+        seconds = int.from_bytes(frame[8:_FRAME_HEADER], "big") / 1e6
+        self._emit(frame[_FRAME_HEADER:].removesuffix(b"\n"), seconds)
+
+    def _text(self, data: bytes) -> None:
+        for line in data.removesuffix(b"\n").split(b"\n"):
+            self._line(line)
+
+    def _lines(self, data: bytes, begin: int, end: int) -> int:
+        """Emit the complete lines between ``begin`` and ``end`` and as much of the unfinished one
+        as no longer fits into one event; returns where the rest begins."""
+        last = data.rfind(b"\n", begin, end) + 1
+        if last > begin:
+            self._text(data[begin:last])
+            begin = last
+        while end - begin > MAX_EVENT_BYTES:
+            self._emit(data[begin : begin + MAX_EVENT_BYTES], None)
+            self._continued = True
+            begin += MAX_EVENT_BYTES
+        return begin
+
+    def _line(self, line: bytes) -> None:
         line = line.removesuffix(b"\r")
-        for start in range(0, len(line) or 1, MAX_EVENT_BYTES):
-            self._emit(line[start : start + MAX_EVENT_BYTES], None)
+        if line or not self._continued:
+            for start in range(0, len(line) or 1, MAX_EVENT_BYTES):
+                self._emit(line[start : start + MAX_EVENT_BYTES], None)
+        self._continued = False
+
+
+def _frame_length(data: bytes, start: int) -> int | None:
+    """The length of the message whose frame begins at ``start``; None when no frame does, or when
+    there is too little of it to tell. Magic bytes alone may be anybody's: a frame also has a type
+    that says it has a time stamp, and a time of this age."""
+    if not data.startswith(FRAME_MAGIC, start) or len(data) - start < _FRAME_HEADER:
+        return None
+    length = int.from_bytes(data[start + 4 : start + 8], "big")
+    microseconds = int.from_bytes(data[start + 8 : start + _FRAME_HEADER], "big")
+    is_frame = (
+        data[start + 3] & _HAS_TIME and length <= _MAX_FRAME and microseconds in _PLAUSIBLE_TIMES
+    )
+    return length if is_frame else None
 
 
 class Tail:
@@ -137,7 +172,7 @@ def level_of(text: bytes) -> str:
         return "info"
     try:
         level = str(json.loads(text).get("level", "")).lower()
-    except ValueError:
+    except (ValueError, RecursionError):
         return "info"
     level = _ALIASES.get(level, level)
     return level if level in LEVELS else "info"
