@@ -125,6 +125,7 @@ async def _invoke(options: Options, payload: bytes) -> int:
         qualifier=options.qualifier,
         client_context=_client_context(options.client_context),
         tenant_id=options.tenant_id,
+        on_chunk=_stream if options.output == "text" and options.repeat == 1 else None,
     )
     invoker = LocalInvoker(
         app,
@@ -337,8 +338,8 @@ def _piped() -> bytes:
 def _show_result(result: Any, options: Options) -> None:
     if options.output == "json":
         click.echo(json.dumps(_as_json(result), indent=2))
-        return
-    _write(result.payload)
+    elif not result.streamed or result.function_error:
+        _write(result.payload)
 
 
 def _as_json(result: Any) -> dict[str, Any]:
@@ -402,6 +403,12 @@ def _show_repetition(done: Any, options: Options) -> None:
         f"{done.seconds:.2f} s, {rate:.0f} a second, {done.failed} failed",
         err=True,
     )
+
+
+def _stream(_content_type: str, chunk: bytes) -> None:
+    """A piece of a streamed response, as it comes."""
+    sys.stdout.buffer.write(chunk)
+    sys.stdout.buffer.flush()
 
 
 def _write(payload: bytes) -> None:

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -231,6 +232,29 @@ def test_without_a_manifest_a_file_or_a_handler_will_do(tmp_path: Path) -> None:
             check=False,
         )
         assert (done.stdout, done.returncode) == ("[1]\n", 0), name + done.stderr
+
+
+@pytest.mark.node
+def test_a_streamed_response_is_shown_as_it_comes(tmp_path: Path) -> None:
+    (tmp_path / "app.mjs").write_text(
+        "export const handler = awslambda.streamifyResponse(async (event, stream) => {\n"
+        "  stream.write('first ');\n"
+        "  await new Promise((done) => setTimeout(done, 1500));\n"
+        "  stream.end('second');\n"
+        "});\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lambdactl", "invoke", "app.mjs", "--no-logs"],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    first = os.read(process.stdout.fileno(), 100)
+    arrived = time.monotonic()
+    rest, _ = process.communicate(timeout=20)
+    assert (first, rest, process.returncode) == (b"first ", b"second", 0)
+    assert time.monotonic() - arrived > 1
 
 
 MISTAKES = {
