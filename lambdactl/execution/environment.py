@@ -224,27 +224,35 @@ class Environment:
         await over
         duration_ms = (clock.monotonic() - begun) * 1000
         self._sandbox.drain()
-        if not self._timed_out and self._exit is None and self._answer is None:
+        status, error_type = self._outcome_of_init()
+        if status == "success":
             self.status = Status.READY
-            return None, duration_ms
-        if self._timed_out:
-            status, error_type = "timeout", failures.TIMEOUT
-        elif self._answer is not None:
-            status, error_type = "error", self._answer.error_type or "Runtime.Unknown"
         else:
-            status, error_type = "error", failures.EXIT_ERROR
-        await self._reset()
+            await self._reset()
+        now, told = clock.now(), error_type if status == "error" else None
+        self._platform(
+            platform_log.init_runtime_done(
+                logging, now, phase=phase, status=status, error_type=told
+            )
+        )
         self._platform(
             platform_log.init_report(
-                logging,
-                clock.now(),
-                duration_ms=duration_ms,
-                phase=phase,
-                status=status,
-                error_type=error_type if status == "error" else None,
+                logging, now, duration_ms=duration_ms, phase=phase, status=status, error_type=told
             )
         )
         return error_type, duration_ms
+
+    def _outcome_of_init(self) -> tuple[str, str | None]:
+        """The status of the init phase that has just ended, and the error type."""
+        if self._timed_out:
+            return "timeout", failures.TIMEOUT
+        if self._answer is not None:
+            return "error", self._answer.error_type or "Runtime.Unknown"
+        if self._exit is not None:
+            return "error", failures.EXIT_ERROR
+        if self.status is Status.STOPPED:
+            raise EnvironmentStoppedError(f"{self.function.name} was stopped while it started")
+        return "success", None
 
     async def _conclude(
         self,

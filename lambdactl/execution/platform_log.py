@@ -37,6 +37,10 @@ def _event(logging: Logging, level: str, now: float, kind: str, record: Any) -> 
     ).encode()
 
 
+def _level(status: str, of_success: str) -> str:
+    return of_success if status == "success" else "warn"
+
+
 def init_start(
     logging: Logging, now: float, *, runtime: str, name: str, phase: str
 ) -> bytes | None:
@@ -58,6 +62,18 @@ def init_start(
     )
 
 
+def init_runtime_done(
+    logging: Logging, now: float, *, phase: str, status: str, error_type: str | None
+) -> bytes | None:
+    """The runtime has asked for its first event, or failed to (only in JSON)."""
+    if logging.format == "text":
+        return None
+    record = {"initializationType": "on-demand", "phase": phase, "status": status}
+    if error_type:
+        record["errorType"] = error_type
+    return _event(logging, _level(status, "debug"), now, "initRuntimeDone", record)
+
+
 def init_report(
     logging: Logging,
     now: float,
@@ -67,8 +83,10 @@ def init_report(
     status: str,
     error_type: str | None,
 ) -> bytes | None:
-    """How an init that failed went (Lambda writes none for one that succeeds on demand)."""
+    """How an init went. In text Lambda writes none for one that succeeds on demand."""
     if logging.format == "text":
+        if status == "success":
+            return None
         text = f"INIT_REPORT Init Duration: {duration_ms:.2f} ms\tPhase: {phase}\tStatus: {status}"
         return (text + (f"\tError Type: {error_type}" if error_type else "")).encode()
     record: dict[str, Any] = {
@@ -79,7 +97,7 @@ def init_report(
     }
     if error_type:
         record["errorType"] = error_type
-    return _event(logging, "warn", now, "initReport", record)
+    return _event(logging, _level(status, "debug"), now, "initReport", record)
 
 
 def start(
@@ -105,8 +123,7 @@ def end(logging: Logging, now: float, *, report: Report) -> bytes | None:
     }
     if report.error_type:
         record["errorType"] = report.error_type
-    level = "debug" if report.status == "success" else "warn"
-    return _event(logging, level, now, "runtimeDone", record)
+    return _event(logging, _level(report.status, "debug"), now, "runtimeDone", record)
 
 
 def report_line(logging: Logging, now: float, *, report: Report) -> bytes | None:
@@ -140,8 +157,7 @@ def report_line(logging: Logging, now: float, *, report: Report) -> bytes | None
     }
     if report.error_type and report.status != "success":
         record["errorType"] = report.error_type
-    level = "info" if report.status == "success" else "warn"
-    return _event(logging, level, now, "report", record)
+    return _event(logging, _level(report.status, "info"), now, "report", record)
 
 
 def task_timed_out(now: float, *, request_id: str, timeout_s: float) -> bytes:
