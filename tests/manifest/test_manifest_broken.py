@@ -19,6 +19,11 @@ functions:
 """
 """A sound function; more of its fields may follow, indented by four."""
 
+ACCESS_POINT = (
+    "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/fsap-0123456789abcdef0"
+)
+CLUSTER = "arn:aws:kafka:eu-west-1:123456789012:cluster/a/b"
+
 
 def field(text: str) -> str:
     return FUNCTION + "".join(f"    {line}\n" for line in text.splitlines())
@@ -331,9 +336,7 @@ FAULTS: list[tuple[str, str, str, str | None]] = [
     ),
     (
         "file system without VPC",
-        field(
-            "§filesystem: {arn: 'arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/fsap-0123456789abcdef0', path: /mnt/data}"
-        ),
+        field(f"§filesystem: {{arn: '{ACCESS_POINT}', path: /mnt/data}}"),
         "conflict",
         "vpc",
     ),
@@ -390,9 +393,7 @@ FAULTS: list[tuple[str, str, str, str | None]] = [
     ),
     (
         "two Kafka clusters",
-        trigger(
-            "kafka: {topic: a, bootstrap_servers: ['a:1'], §cluster: 'arn:aws:kafka:eu-west-1:123456789012:cluster/a/b'}"
-        ),
+        trigger(f"kafka: {{topic: a, bootstrap_servers: ['a:1'], §cluster: '{CLUSTER}'}}"),
         "conflict",
         "keep one",
     ),
@@ -460,7 +461,9 @@ FAULTS: list[tuple[str, str, str, str | None]] = [
     (
         "circle",
         field(
-            "environment: {AA: §'${self:functions.resize.environment.BB}', BB: '${self:functions.resize.environment.AA}'}"
+            "environment:\n"
+            "  AA: §${self:functions.resize.environment.BB}\n"
+            "  BB: ${self:functions.resize.environment.AA}"
         ),
         "variable-cycle",
         None,
