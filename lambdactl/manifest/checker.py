@@ -490,7 +490,8 @@ class Checker:
     def wrong_type(
         self, node: Node, wanted: list[Schema], name: str, at: tuple[int, int] | None
     ) -> Any:
-        expected = " or ".join(dict.fromkeys(self.describe(form) for form in wanted))
+        several = len(wanted) > 1 or wanted[0] is _DURATION
+        expected = " or ".join(dict.fromkeys(_describe(form, several) for form in wanted))
         types = {word for form in wanted for word in _types(form)}
         hint = _type_hint(node, types)
         if node.value is None and not node.fluid:
@@ -503,13 +504,15 @@ class Checker:
         self.problems.add("wrong-type", message, node, hint)
         return BAD
 
-    def describe(self, schema: Schema) -> str:
-        if "title" in schema and (schema["type"] == "object" or schema is _DURATION):
-            return str(schema["title"])
-        if "enum" in schema and len(schema["enum"]) <= 3:
-            return " or ".join(f"`{value}`" for value in schema["enum"])
-        words = [_WORDS[kind] for kind in _types(schema)]
-        return words[0] if "string" in _types(schema) else " or ".join(words)
+
+def _describe(schema: Schema, titled: bool) -> str:
+    """What is wanted. One of several forms of a field goes by its title ("an image")."""
+    if titled and "title" in schema:
+        return str(schema["title"])
+    if "enum" in schema and len(schema["enum"]) <= 3:
+        return " or ".join(f"`{value}`" for value in schema["enum"])
+    words = [_WORDS[kind] for kind in _types(schema)]
+    return words[0] if "string" in _types(schema) else " or ".join(words)
 
 
 def _types(schema: Schema) -> tuple[str, ...]:
