@@ -13,31 +13,27 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from lambdactl.errors import did_you_mean
-from lambdactl.manifest import runtimes, scalars
+from lambdactl.manifest import wording
 from lambdactl.manifest.document import Node, Problems, plain
+from lambdactl.manifest.scalar_check import (
+    BAD,
+    cast,
+    out_of_range,
+    pattern,
+    scalar,
+    seconds,
+    wrong_type,
+)
 
 SCHEMA = Path(__file__).with_name("schema.json")
 Schema = Mapping[str, Any]
-BAD: Any = object()
-"""What :meth:`Checker.check` gives for a value that is faulty or unknown."""
 
 _VARIABLE = "#/$defs/variable"
-_DURATION: Schema = {"title": "whole seconds or a duration", "type": ["integer"]}
-_WORDS = {
-    "string": "text",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "array": "a list",
-    "object": "a mapping",
-    "null": "nothing",
-}
 
 
 @functools.cache
@@ -49,11 +45,6 @@ def schema() -> Schema:
 def load(path: Path) -> Schema:
     document: Schema = json.loads(path.read_text(encoding="utf-8"))
     return document
-
-
-@functools.cache
-def _pattern(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
 
 
 class Checker:
@@ -81,7 +72,7 @@ class Checker:
             return BAD
         schema = self.follow(schema)
         if "x-seconds" in schema:
-            return self.seconds(node, schema, name, at)
+            return seconds(self.problems, node, schema, name)
         branches = self.branches(schema)
         if branches is not None:
             chosen = self.choose(node, branches, name, at)
@@ -124,7 +115,7 @@ class Checker:
             return branches[0]
         fitting = [branch for branch in branches if self.fits(node, branch)]
         if not fitting:
-            self.wrong_type(node, branches, name, at)
+            wrong_type(self.problems, node, branches, name)
             return None
         if len(fitting) == 1:
             return fitting[0]
@@ -133,7 +124,7 @@ class Checker:
         return self.choose_mapping(node, fitting, name, at)
 
     def fits(self, node: Node, branch: Schema) -> bool:
-        return self.cast(node, _types(branch)) is not BAD
+        return cast(node, wording.types(branch)) is not BAD
 
     def accepts(self, node: Node, branch: Schema) -> bool:
         trial = Problems("", "")
@@ -170,140 +161,14 @@ class Checker:
     # One type
 
     def typed(self, node: Node, schema: Schema, name: str, at: tuple[int, int] | None) -> Any:
-        value = self.cast(node, _types(schema))
+        value = cast(node, wording.types(schema))
         if value is BAD:
-            return self.wrong_type(node, [schema], name, at)
+            return wrong_type(self.problems, node, [schema], name)
         if isinstance(value, dict):
             return self.mapping(node, schema, name, at)
         if isinstance(value, list):
             return self.sequence(node, schema, name)
-        if "enum" in schema and value not in schema["enum"]:
-            return self.not_in_enum(node, schema, value, name)
-        if isinstance(value, str):
-            return self.string(node, schema, value, name)
-        if not isinstance(value, bool):
-            return self.number(node, schema, value, name)
-        return value
-
-    def cast(self, node: Node, types: tuple[str, ...]) -> Any:
-        """The value of ``node`` as one of ``types``, or BAD."""
-        value = node.value
-        if isinstance(value, dict):
-            return value if "object" in types else BAD
-        if isinstance(value, list):
-            return value if "array" in types else BAD
-        if node.fluid and "string" not in types:
-            value = scalars.resolve(node.text)
-        if isinstance(value, str):
-            return value if "string" in types else BAD
-        if isinstance(value, bool):
-            kind = "boolean"
-        elif isinstance(value, (int, float)):
-            whole = isinstance(value, int) or value.is_integer()
-            kind = "integer" if whole and "number" not in types else "number"
-            if scalars.is_yaml_1_1_octal(node.text) and "string" not in types:
-                return BAD
-        else:
-            kind = "null"
-        if kind not in types:
-            return BAD
-        if "string" in types:
-            return node.text
-        return int(value) if kind == "integer" else value
-
-    def string(self, node: Node, schema: Schema, value: str, name: str) -> Any:
-        if len(value) < schema.get("minLength", 0):
-            least = schema["minLength"]
-            self.problems.add(
-                "too-short",
-                f"`{name}` is empty" if not value else f"`{name}` has less than {least} characters",
-                node,
-            )
-            return BAD
-        if len(value) > schema.get("maxLength", len(value)):
-            most = schema["maxLength"]
-            self.problems.add(
-                "too-long", f"`{name}` has {len(value):,} characters; {most:,} are allowed", node
-            )
-            return BAD
-        if "pattern" in schema and not _pattern(schema["pattern"]).search(value):
-            code = "bad-arn" if value.startswith("arn:") else "malformed"
-            word = "is not the right ARN" if code == "bad-arn" else "is malformed"
-            self.problems.add(
-                code,
-                f"`{name}`: {_quoted(value)} {word}",
-                node,
-                schema.get("patternErrorMessage"),
-            )
-            return BAD
-        return value
-
-    def number(self, node: Node, schema: Schema, value: float, name: str) -> Any:
-        return BAD if self.out_of_range(node, schema, value, name) else value
-
-    def out_of_range(
-        self, node: Node, limits: Mapping[str, Any], value: float, name: str, unit: str = ""
-    ) -> bool:
-        low, high = limits.get("minimum"), limits.get("maximum")
-        if value in limits.get("also", ()):
-            return False
-        if (low is None or value >= low) and (high is None or value <= high):
-            return False
-        if low is None:
-            allowed = f"at most {high}{unit}"
-        elif high is None:
-            allowed = f"at least {low}{unit}"
-        else:
-            allowed = f"from {low} to {high}{unit}"
-        if unit and high is not None and high >= 3600:
-            allowed += f" ({scalars.spell_seconds(high)})"
-        self.problems.add("out-of-range", f"`{name}` must be {allowed}, not {node.text}", node)
-        return True
-
-    def seconds(self, node: Node, schema: Schema, name: str, at: tuple[int, int] | None) -> Any:
-        if isinstance(node.value, str):
-            value: Any = scalars.seconds(node.value)
-            if value is None and node.fluid:
-                value = self.cast(node, ("integer",))
-                value = None if value is BAD else value
-            if value is None:
-                hint = "write whole seconds (30) or a duration such as 30s, 5m, 6h or 1h30m"
-                self.problems.add(
-                    "malformed", f"`{name}`: {_quoted(node.value)} is not a duration", node, hint
-                )
-                return BAD
-        else:
-            value = self.cast(node, ("integer",))
-            if value is BAD:
-                return self.wrong_type(node, [_DURATION], name, at)
-
-        if self.out_of_range(node, schema["x-seconds"], value, name, " s"):
-            return BAD
-        return value
-
-    def not_in_enum(self, node: Node, schema: Schema, value: Any, name: str) -> Any:
-        if schema.get("x-newer-values") == "lambda.Runtime":
-            return self.unknown_runtime(node, schema, value, name)
-        known = [str(entry) for entry in schema["enum"]]
-        listed = ", ".join(known) if len(known) <= 8 else None
-        hint = did_you_mean(str(value), known) or (f"one of: {listed}" if listed else None)
-        self.problems.add("invalid-value", f"`{name}` can't be {_quoted(str(value))}", node, hint)
-        return BAD
-
-    def unknown_runtime(self, node: Node, schema: Schema, value: str, name: str) -> Any:
-        if value in runtimes.botocore_enum():
-            return value
-        current = [r.identifier for r in runtimes.table().values() if not r.deprecated]
-        family = runtimes.guess(value).family
-        newest = [r.identifier for r in runtimes.supported(family)]
-        self.problems.add(
-            "unknown-runtime",
-            f"there is no runtime {_quoted(value)}",
-            node,
-            did_you_mean(value, current)
-            or (f"one of: {', '.join(newest)}" if len(newest) > 1 else "for example python3.13"),
-        )
-        return BAD
+        return scalar(self.problems, node, schema, value, name)
 
     # Mappings and lists
 
@@ -365,9 +230,10 @@ class Checker:
         if key in schema.get("properties", ()):
             found: Schema = schema["properties"][key]
             return found
-        for pattern, inner in schema.get("patternProperties", {}).items():
-            if _pattern(pattern).search(key):
-                return dict(inner)
+        for expression, inner in schema.get("patternProperties", {}).items():
+            if pattern(expression).search(key):
+                matched: Schema = inner
+                return matched
         extra = schema.get("additionalProperties", True)
         if extra is False:
             return None
@@ -390,8 +256,8 @@ class Checker:
             return False
         good = (
             rule.get("minLength", 0) <= len(key) <= rule.get("maxLength", len(key))
-            and ("pattern" not in rule or _pattern(rule["pattern"]).search(key))
-            and not ("pattern" in refused and _pattern(refused["pattern"]).search(key))
+            and ("pattern" not in rule or pattern(rule["pattern"]).search(key))
+            and not ("pattern" in refused and pattern(refused["pattern"]).search(key))
         )
         if not good:
             self.problems.add(
@@ -411,9 +277,9 @@ class Checker:
         kind = "kind" if name == "triggers" else "field"
         self.problems.add(
             "unknown-field",
-            f"{_named(name)} has no {kind} `{key}`",
+            f"{wording.named(name)} has no {kind} `{key}`",
             node.keys.get(key, node.at),
-            close or _listed(names),
+            close or wording.listed(names),
             node=node.value[key],
         )
 
@@ -421,7 +287,7 @@ class Checker:
         for key in schema.get("required", ()):
             if key not in node.value and (id(node), key) not in self.misspelt:
                 self.problems.add(
-                    "missing-field", f"{_named(name)} needs `{key}`", at or node, node=node
+                    "missing-field", f"{wording.named(name)} needs `{key}`", at or node, node=node
                 )
         forms = [key for form in schema.get("oneOf", ()) for key in form["required"]]
         given = [key for key in node.value if key in forms]
@@ -467,7 +333,7 @@ class Checker:
             if child is None or stored not in result:
                 continue
             unit = " s" if stored != key else ""
-            if self.out_of_range(child, limits, result[stored], key, unit):
+            if out_of_range(self.problems, child, limits, result[stored], key, unit):
                 del result[stored]
 
     def sequence(self, node: Node, schema: Schema, name: str) -> list[Any]:
@@ -484,82 +350,3 @@ class Checker:
         inner = schema.get("items", {})
         values = [self.check(member, inner, name) for member in members[:most]]
         return [value for value in values if value is not BAD]
-
-    # Words
-
-    def wrong_type(
-        self, node: Node, wanted: list[Schema], name: str, at: tuple[int, int] | None
-    ) -> Any:
-        several = len(wanted) > 1 or wanted[0] is _DURATION
-        expected = " or ".join(dict.fromkeys(_describe(form, several) for form in wanted))
-        types = {word for form in wanted for word in _types(form)}
-        hint = _type_hint(node, types)
-        if node.value is None and not node.fluid:
-            message = f"`{name}` is empty"
-            hint = "give it a value, or remove the line"
-            if "string" in types and "object" not in types:
-                hint = 'give it a value, or write "" for an empty text'
-        else:
-            message = f"`{name}` must be {expected}, not {_found(node)}"
-        self.problems.add("wrong-type", message, node, hint)
-        return BAD
-
-
-def _describe(schema: Schema, titled: bool) -> str:
-    """What is wanted. One of several forms of a field goes by its title ("an image")."""
-    if titled and "title" in schema:
-        return str(schema["title"])
-    if "enum" in schema and len(schema["enum"]) <= 3:
-        return " or ".join(f"`{value}`" for value in schema["enum"])
-    words = [_WORDS[kind] for kind in _types(schema)]
-    return words[0] if "string" in _types(schema) else " or ".join(words)
-
-
-def _types(schema: Schema) -> tuple[str, ...]:
-    kind = schema.get("type", ())
-    return (kind,) if isinstance(kind, str) else tuple(kind)
-
-
-def _found(node: Node) -> str:
-    value = node.value
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list):
-        return "a list"
-    if isinstance(value, bool):
-        return f"`{node.text}`"
-    if isinstance(value, (int, float)):
-        return f"the number {node.text}"
-    return f"the text {_quoted(node.text)}"
-
-
-def _type_hint(node: Node, types: set[str]) -> str | None:
-    value, text = node.value, node.text
-    if isinstance(value, (bool, int, float)) and "string" in types:
-        return f'put it in quotes: "{text}"'
-    if scalars.is_yaml_1_1_octal(text) and types & {"integer", "number"}:
-        return f"a number with a leading zero is ambiguous: write {int(text)}"
-    if isinstance(value, str) and "boolean" in types and text.lower() in scalars.YAML_1_1_BOOLEANS:
-        return f"write `{scalars.YAML_1_1_BOOLEANS[text.lower()]}`"
-    if isinstance(value, str) and types & {"integer", "number", "boolean"}:
-        typed = scalars.resolve(text.replace("_", ""))
-        if "_" in text and isinstance(typed, int):
-            return f"write it without underscores: {typed}"
-        if isinstance(typed, (bool, int, float)):
-            return f"remove the quotes: {text}"
-    if "array" in types and not isinstance(value, dict):
-        return f"write it as a list: [{text}]"
-    return None
-
-
-def _named(name: str) -> str:
-    return f"`{name}`" if name else "the manifest"
-
-
-def _quoted(text: str) -> str:
-    shown = text if len(text) <= 80 else text[:77] + "..."
-    return f"`{shown}`" if shown and "\n" not in shown else repr(shown)
-
-
-def _listed(names: list[str]) -> str | None:
-    return f"there is: {', '.join(names)}" if 0 < len(names) <= 24 else None

@@ -20,7 +20,8 @@ from lambdactl.manifest.document import Node, Problems
 from lambdactl.manifest.model import App
 from lambdactl.manifest.overlay import merged
 from lambdactl.manifest.repair import mend
-from lambdactl.manifest.rules import Subject, check_function, check_together
+from lambdactl.manifest.rules import check_function, check_together
+from lambdactl.manifest.subject import Subject
 from lambdactl.manifest.variables import Context, resolve
 
 _GAPS = frozenset({"missing-field", "wrong-type", "too-few", "indentation"})
