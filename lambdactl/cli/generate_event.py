@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import click
@@ -17,7 +18,7 @@ from click.shell_completion import CompletionItem
 
 from lambdactl import events
 from lambdactl.errors import UserError
-from lambdactl.events import Event, Parameter, library
+from lambdactl.events import Event, Implied, Parameter, library
 from lambdactl.events.generator import parameters_of
 from lambdactl.events.names import closest
 from lambdactl.events.parameters import convert
@@ -59,6 +60,28 @@ def _general_options() -> list[click.Option]:
     ]
 
 
+def _manifest_options() -> list[click.Option]:
+    return [
+        click.Option(
+            ["--for", "for_function"],
+            metavar="FUNCTION",
+            help="Make the event of a trigger that the function has in the manifest.",
+        ),
+        click.Option(
+            ["-f", "--manifest", "manifest_file"],
+            metavar="FILE",
+            help="The manifest of --for [lambdactl.yaml here or in a folder above].",
+        ),
+        click.Option(["--manifest-stage"], metavar="NAME", help="The manifest's stage."),
+        click.Option(
+            ["--env-file", "env_files"],
+            metavar="FILE",
+            multiple=True,
+            help="Variables of the manifest, as KEY=value lines.",
+        ),
+    ]
+
+
 def _listing_options() -> list[click.Option]:
     return [
         click.Option(["--list", "listing"], is_flag=True, help="List the services and events."),
@@ -74,9 +97,12 @@ def _listing_options() -> list[click.Option]:
 class _Chosen(click.Command):
     """The command for one event, or for a service without an event: what click parses."""
 
-    def __init__(self, words: Sequence[str], chain: Sequence[Event]) -> None:
+    def __init__(
+        self, words: Sequence[str], chain: Sequence[Event], trigger: Implied | None = None
+    ) -> None:
         self.words = words
         self.chain = chain
+        self.trigger = trigger
         self.parameters = parameters_of(chain)
         own = [_option(parameter) for parameter in self.parameters.values()]
         super().__init__(
@@ -84,6 +110,7 @@ class _Chosen(click.Command):
             params=[
                 *own,
                 *_general_options(),
+                *_manifest_options(),
                 *_listing_options(),
                 click.Argument(["words"], nargs=-1),
             ],
@@ -182,19 +209,23 @@ def _run(command: _Chosen, values: dict[str, Any]) -> None:
         raise UserError(
             "name a service", hint="for example s3; `lambdactl generate-event --list` names them"
         )
-    event = events.generate(
-        command.words[0],
-        command.words[1] if len(command.words) > 1 else None,
-        params={
+    arguments: dict[str, Any] = {
+        "params": {
             name: values[name]
             for name in command.parameters
             if values[name] is not None and values[name] != ()
         },
-        records=1 if values["records"] is None else convert(_RECORDS, values["records"]),
-        seed=None if values["seed"] is None else convert(_SEED, values["seed"]),
-        set_values=[events.split_assignment(text) for text in values["set_values"]],
-        carry=values["carry"],
-    )
+        "records": 1 if values["records"] is None else convert(_RECORDS, values["records"]),
+        "seed": None if values["seed"] is None else convert(_SEED, values["seed"]),
+        "set_values": [events.split_assignment(text) for text in values["set_values"]],
+        "carry": values["carry"],
+    }
+    if command.trigger is not None:
+        event = events.generate_implied(command.trigger, **arguments)
+    else:
+        event = events.generate(
+            command.words[0], command.words[1] if len(command.words) > 1 else None, **arguments
+        )
     click.echo(_json(event, compact=values["compact"]))
 
 
@@ -210,23 +241,59 @@ def _choose(args: list[str]) -> _Chosen:
     :raises UserError: a word that names nothing, or one too many.
     """
     words = _words(args, set())
+    service, event = events.split_name(words[0]) if words else (None, None)
+    if service is not None:
+        words = _words(args, _flags(service))
+        if event is not None:
+            words = [service, event, *words[1:]]
+        if len(words) > 2:
+            raise UserError(f"{words[2]!r} is one word too many after {words[0]} {words[1]}")
+    inner = [library.find(*events.split_name(name)) for name in _values_of("--from", args)]
+    functions = _values_of("--for", args)
+    if functions:
+        trigger = _trigger(functions[-1], words, args)
+        chosen = library.find(trigger.service, trigger.event)
+        return _Chosen((chosen.service, chosen.name), (chosen, *inner), trigger)
     if not words:
         return _Chosen((), ())
-    service, event = events.split_name(words[0])
-    flags = {
+    return _Chosen(tuple(words), (library.find(*words), *inner))
+
+
+def _flags(service: str) -> set[str]:
+    """The options of a service's events that take no value."""
+    return {
         flag
         for listed in library.events(library.find_service(service).name)
         for parameter in listed.params.values()
         if parameter.type == "boolean"
         for flag in (parameter.option, "--no-" + parameter.option[2:])
     }
-    words = _words(args, flags)
-    if event is not None:
-        words = [service, event, *words[1:]]
-    if len(words) > 2:
-        raise UserError(f"{words[2]!r} is one word too many after {words[0]} {words[1]}")
-    inner = [library.find(*events.split_name(name)) for name in _values_of("--from", args)]
-    return _Chosen(tuple(words), (library.find(*words), *inner))
+
+
+def _trigger(name: str, words: Sequence[str], args: Sequence[str]) -> Implied:
+    """The event of the function's trigger; the words say which, if it has several.
+
+    :raises UserError: no such function, no such trigger, or a word is needed to choose.
+    """
+    from lambdactl import manifest
+
+    files = _values_of("--manifest", args) + _values_of("-f", args)
+    stages = _values_of("--manifest-stage", args)
+    app = manifest.load(
+        Path(files[-1]) if files else None,
+        stage=stages[-1] if stages else None,
+        env_files=[Path(file) for file in _values_of("--env-file", args)],
+    )
+    function = app.function(name)
+    found = [events.implied(trigger.kind, trigger.settings) for trigger in function.triggers]
+    if function.url is not None:
+        found.append(events.implied("url", {"auth": function.url.auth}))
+    made = [each for each in found if each is not None]
+    chosen = events.choose(made, words, function.name)
+    others = dict.fromkeys(each.full_name for each in made if each.full_name != chosen.full_name)
+    if others and not words:
+        click.echo(f"{chosen.full_name}; {function.name} also has {', '.join(others)}", err=True)
+    return chosen
 
 
 def _words(args: Iterable[str], flags: set[str]) -> list[str]:

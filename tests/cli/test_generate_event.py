@@ -141,3 +141,49 @@ def test_completion(run: Any, capsys: pytest.CaptureFixture[str], monkeypatch: A
     assert complete("s") >= {"s3", "sqs"}
     assert complete("s3 p") == {"put", "post"}
     assert complete("s3 put --bu") == {"--bucket"}
+
+
+@pytest.fixture
+def project(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    (tmp_path / "app.py").write_text("def handler(event, context):\n    return event\n")
+    common = "    runtime: python3.11\n    handler: app.handler\n    code: .\n"
+    (tmp_path / "lambdactl.yaml").write_text(
+        "service: t\nfunctions:\n  resize:\n" + common + "    url: {auth: none}\n    triggers:\n"
+        "      - s3: {bucket: photos, prefix: in/, suffix: .jpg}\n"
+        "      - sqs: {queue: jobs}\n"
+        "  plain:\n" + common
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_for_a_function_of_the_manifest(run: Any, project: Any) -> None:
+    code, out, err = run("--for", "resize")
+    assert code == 0
+    assert json.loads(out)["Records"][0]["s3"]["bucket"]["name"] == "photos"
+    assert "also has sqs:standard, function-url:request" in err
+    code, out, err = run("sqs", "--for=resize", "--records", "2", "--body", "x")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["Records"][1]["eventSourceARN"].endswith(":jobs")
+    code, out, _ = run("s3", "delete", "--for", "resize", "-f", str(project / "lambdactl.yaml"))
+    record = json.loads(out)["Records"][0]
+    assert record["eventName"] == "ObjectRemoved:Delete"
+    assert record["s3"]["object"]["key"] == "in/sample.jpg"
+
+
+@pytest.mark.parametrize(
+    ("args", "text"),
+    [
+        (("--for", "resise"), "did you mean `resize`?"),
+        (("sns", "--for", "resize"), "resize has no trigger of sns; it has s3:put, sqs:standard"),
+        (("--for", "plain"), "plain has no trigger to make an event of"),
+        (("--for", "resize", "--queue", "x"), "s3:put has no option --queue"),
+        (("--for", "resize", "-f", "nowhere.yaml"), "nowhere.yaml"),
+    ],
+)
+def test_for_says_what_is_not_there(
+    run: Any, project: Any, args: tuple[str, ...], text: str
+) -> None:
+    code, out, err = run(*args)
+    assert (code, out) == (2, "")
+    assert text in err

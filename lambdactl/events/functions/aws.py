@@ -136,10 +136,20 @@ def named_values(_scope: Scope, pairs: list[tuple[str, str]]) -> list[dict[str, 
     return [{"name": name, "value": value} for name, value in pairs]
 
 
+def config_arn(scope: Scope, resource_type: str, resource_id: str) -> str:
+    """The ARN of a resource of an AWS Config type, by the usual scheme of ARNs
+    (https://docs.aws.amazon.com/config/latest/developerguide/resource-config-reference.html)."""
+    if resource_type == "AWS::S3::Bucket":
+        return arn(scope, "s3", resource_id, "", "")
+    _, service, kind = f"{resource_type}::".split("::")[:3]
+    return arn(scope, service.lower(), f"{kind.lower()}/{resource_id}")
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "alarm_dimensions": alarm_dimensions,
     "arn": arn,
     "arn_resource": arn_resource,
+    "config_arn": config_arn,
     "fifo_sequence": fifo_sequence,
     "named_values": named_values,
     "s3_etag": s3_etag,
