@@ -126,7 +126,7 @@ def _carrier(event: Event) -> Carrier:
     if event.carrier is None:
         raise UserError(
             f"{event.full_name} can't carry another event",
-            hint="sqs, sns, eventbridge, kinesis, firehose, kafka and mq can",
+            hint="sqs, sns, eventbridge, kinesis, firehose, msk, kafka and mq can",
         )
     return event.carrier
 
@@ -195,11 +195,11 @@ def _carried(outer: Event, event: Event, made: _Made) -> dict[str, Any]:
         if isinstance(value, bytes):
             raise UserError(
                 f"{outer.full_name} carries text, and {event.full_name} is binary data there",
-                hint="kinesis, firehose, kafka and mq carry data",
+                hint="kinesis, firehose, msk, kafka and mq carry data",
             )
         value = value if isinstance(value, str) else _compact(value)
-    elif carrier.form == "data" and not isinstance(value, str | bytes):
-        value = _compact(value)
+    elif carrier.form == "data":
+        value = value if isinstance(value, str | bytes) else _compact(value)
     elif isinstance(value, bytes):
         raise UserError(
             f"{outer.full_name} carries JSON, and {event.full_name} is binary data there"
