@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Check the manifest and say all that is wrong.",
     ),
     "list": (
-        "lambdactl.cli.list:list_",
+        "lambdactl.cli.list_:list_",
         "Show the functions, triggers and layers of the manifest.",
     ),
     "schema": ("lambdactl.cli.schema:schema", "Print the JSON Schema of lambdactl.yaml."),

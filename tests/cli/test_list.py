@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from lambdactl.cli.list import _SUMMARIES, list_
+from lambdactl.cli.list_ import _SUMMARIES, list_
 from lambdactl.errors import ManifestError
 from lambdactl.manifest import checker
 
