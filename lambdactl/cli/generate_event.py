@@ -30,6 +30,7 @@ _METAVARS = {
     "integer": "N",
     "number": "NUMBER",
     "json": "JSON",
+    "object": "JSON",
     "list": "TEXT",
     "pairs": "NAME=VALUE",
     "time": "TIME",

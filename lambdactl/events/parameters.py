@@ -6,6 +6,7 @@ type                  value
 string, integer,      as in JSON (``string`` may be limited to ``choices``)
 number, boolean
 json                  any JSON value; text that is not JSON is a string
+object                a JSON object
 list                  a list of strings (the option may be given many times)
 pairs                 ``NAME=VALUE`` many times: a list of (name, value)
 time                  ISO 8601 or seconds since 1970: an aware datetime in UTC
@@ -16,7 +17,6 @@ region, partition     as AWS writes them
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -26,9 +26,13 @@ from lambdactl.errors import UserError
 from lambdactl.events import library
 from lambdactl.events.library import Parameter
 from lambdactl.events.names import closest
+from lambdactl.events.paths import parse_raw
 
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
+_YEARS = (1971, 2099)
+"""Within these every time of an event, some of which are days off, is eight hexadecimal digits of
+seconds since 1970."""
 _REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-\d+")
 
 
@@ -90,12 +94,14 @@ def _boolean(parameter: Parameter, raw: Any) -> bool:
 
 
 def _json(_parameter: Parameter, raw: Any) -> Any:
-    if not isinstance(raw, str):
-        return raw
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError):
-        return raw
+    return parse_raw(raw)
+
+
+def _object(parameter: Parameter, raw: Any) -> dict[str, Any]:
+    value = parse_raw(raw)
+    if isinstance(value, dict):
+        return value
+    raise _bad(parameter, "a JSON object", raw)
 
 
 def _list(parameter: Parameter, raw: Any) -> list[str]:
@@ -133,12 +139,14 @@ def _time(parameter: Parameter, raw: Any) -> datetime:
             moment = datetime.fromtimestamp(float(raw), UTC)
         else:
             moment = datetime.fromisoformat(str(raw))
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return moment.astimezone(UTC)
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         raise _bad(
             parameter, "a time in ISO 8601", raw, "for example 2026-01-31T12:00:00Z"
         ) from None
+    if not _YEARS[0] <= moment.year <= _YEARS[1]:
+        raise _bad(parameter, f"a time of the years {_YEARS[0]} to {_YEARS[1]}", raw)
+    return moment
 
 
 def _account(parameter: Parameter, raw: Any) -> str:
@@ -171,6 +179,7 @@ _CONVERTERS = {
     "number": _number,
     "boolean": _boolean,
     "json": _json,
+    "object": _object,
     "list": _list,
     "pairs": _pairs,
     "time": _time,

@@ -246,3 +246,19 @@ def test_times_agree(event: Event) -> None:
         for year in re.findall(r"\b(20\d\d)-\d\d-\d\dT\d\d:\d\d", text)
     }
     assert years <= {"2031"}, years
+
+
+ODD = ["", "5", '{"a": [1, null]}', "a:b/c é {x+} *", "-1"]
+"""What a user might type, of every kind that a parameter can have or not have."""
+
+
+@per_event
+def test_any_value_gives_an_event_or_an_error(event: Event) -> None:
+    made = 0
+    for name, parameter in event.params.items():
+        for raw in ODD:
+            value = [raw] if parameter.type == "list" else raw
+            with contextlib.suppress(UserError):
+                json.dumps(_make(event, seed=1, params={name: value}), allow_nan=False)
+                made += 1
+    assert made or not event.params

@@ -124,6 +124,7 @@ def test_partition_follows_the_region_and_region_the_partition() -> None:
         ({"region": "Mars"}, "--region takes a region, not 'Mars'"),
         ({"partition": "aws-ch"}, "did you mean `aws-cn`?"),
         ({"time": "noon"}, "--time takes a time in ISO 8601, not 'noon'"),
+        ({"time": "9999-12-31"}, "--time takes a time of the years 1971 to 2099"),
         ({"bukcet": "b"}, "did you mean `bucket`?"),
         ({"bucket": True}, "--bucket takes a string, not True"),
         ({"size": 1, "content": "a"}, "--size and --content exclude each other"),
@@ -133,6 +134,14 @@ def test_bad_parameters_are_named(params: dict[str, Any], text: str) -> None:
     with pytest.raises(UserError) as caught:
         events.generate("s3", params=params)
     assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("raw", ["x", "5", "[]", '{"a": 1e999}', ""])
+def test_an_object_is_an_object(raw: str) -> None:
+    with pytest.raises(UserError, match="--item takes a JSON object"):
+        events.generate("dynamodb", params={"item": raw})
+    with pytest.raises(UserError, match="no key attribute"):
+        events.generate("dynamodb", params={"item": "{}"})
 
 
 def test_choices_are_offered() -> None:

@@ -141,7 +141,7 @@ def config_arn(scope: Scope, resource_type: str, resource_id: str) -> str:
     (https://docs.aws.amazon.com/config/latest/developerguide/resource-config-reference.html)."""
     if resource_type == "AWS::S3::Bucket":
         return arn(scope, "s3", resource_id, "", "")
-    _, service, kind = f"{resource_type}::".split("::")[:3]
+    _, service, kind = f"{resource_type}::::".split("::")[:3]
     return arn(scope, service.lower(), f"{kind.lower()}/{resource_id}")
 
 

@@ -53,12 +53,8 @@ def ddb_value(value: Any) -> dict[str, Any]:
     return {"S": str(value)}
 
 
-def ddb_item(_scope: Scope, item: Any) -> dict[str, Any]:
+def ddb_item(_scope: Scope, item: dict[str, Any]) -> dict[str, Any]:
     """A JSON object as a DynamoDB item."""
-    from lambdactl.errors import UserError
-
-    if not isinstance(item, dict):
-        raise UserError(f"an item is a JSON object, not {item!r}")
     return {key: ddb_value(value) for key, value in item.items()}
 
 
