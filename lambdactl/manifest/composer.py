@@ -14,6 +14,7 @@ import yaml
 
 from lambdactl.errors import did_you_mean
 from lambdactl.manifest import scalars
+from lambdactl.manifest.braces import restore
 from lambdactl.manifest.document import Node, Problems
 from lambdactl.manifest.repair import UNREADABLE
 
@@ -29,8 +30,7 @@ _EXPLANATIONS = {
     "did not find expected key": "check the indentation and the quotes around here",
     "did not find expected '-' indicator": "a list item starts with `- ` in the same column as the "
     "others",
-    "did not find expected ',' or '}'": "a `{` is not closed, or a comma is missing; put ${...} "
-    "inside braces in quotes",
+    "did not find expected ',' or '}'": "a `{` is not closed, or a comma is missing",
     "did not find expected ',' or ']'": "a `[` is not closed, or a comma is missing",
     "cannot start any token": "put text that starts with this character in quotes",
     "block sequence entries are not allowed": "start the list on a line of its own",
@@ -42,10 +42,17 @@ class YamlError(Exception):
     """The text is not YAML, or too much of it: nothing after ``at`` can be read."""
 
     def __init__(
-        self, message: str, at: tuple[int, int], hint: str | None = None, code: str = "yaml-syntax"
+        self,
+        message: str,
+        at: tuple[int, int],
+        hint: str | None = None,
+        code: str = "yaml-syntax",
+        noticed: int = 0,
     ) -> None:
         super().__init__(message)
         self.message, self.at, self.hint, self.code = message, at, hint, code
+        self.noticed = noticed
+        """The line on which the parser gave up, which may be far below."""
 
 
 class _Frame:
@@ -84,11 +91,12 @@ def _yaml_error(error: yaml.MarkedYAMLError) -> YamlError:
     hint = next((why for what, why in _EXPLANATIONS.items() if what in problem), None)
     mark, opened = error.problem_mark, error.context_mark
     # What is opened and never closed is noticed far below: the place to look at is the opening.
+    noticed = mark.line + 1 if mark else 0
     unclosed = "quoted scalar" in context or "flow" in context
     if mark is None or (opened is not None and unclosed and opened.line != mark.line):
         mark = opened
     at = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    return YamlError(f"this is not YAML: {problem}", at, hint)
+    return YamlError(f"this is not YAML: {problem}", at, hint, noticed=noticed)
 
 
 class _Builder:
@@ -143,7 +151,7 @@ class _Builder:
         return node
 
     def scalar(self, event: yaml.ScalarEvent) -> Node:
-        text = event.value
+        text = restore(event.value)
         if text == UNREADABLE:
             return Node(None, *_at(event), unknown=True)
         kind = (event.tag or "").removeprefix(_CORE)

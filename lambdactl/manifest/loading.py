@@ -112,6 +112,14 @@ class _Reader:
         syntax.shifts = shifts
         for error in repair.errors:
             syntax.add(error.code, error.message, error.at, error.hint)
+        for line, word in repair.words:
+            syntax.add(
+                "unquoted-braces",
+                "braces inside of `{}` or `[]` are read here, and by no other YAML tool",
+                (line, word.column),
+                f'put the text in quotes: "{word.text}"',
+                severity="warning",
+            )
         if repair.text is None:
             return Report(None, syntax.all())
         report = self.report(repair.text, shifts, original)

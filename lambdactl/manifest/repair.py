@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from lambdactl.manifest import braces
+from lambdactl.manifest.braces import Word
 from lambdactl.manifest.document import LINE_BREAK
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ class Repair(NamedTuple):
     text: str | None
     errors: tuple[YamlError, ...]
     lines_left_out: bool = False
+    words: tuple[tuple[int, Word], ...] = ()
+    """Words that should be in quotes, with their lines; the text is read without."""
 
 
 def mend(text: str) -> Repair:
@@ -38,12 +42,17 @@ def mend(text: str) -> Repair:
     errors: list[YamlError] = []
     pieces = re.split(f"({LINE_BREAK.pattern})", text)
     left_out: set[int] = set()
+    words: list[tuple[int, Word]] = []
+    with_braces: dict[int, YamlError] = {}
     while (error := _first_error("".join(pieces))) is not None:
         line = error.at[0]
         index = 2 * line - 2
         last = errors[-1].at[0] if errors else None
         if error.code != "yaml-syntax" or index >= len(pieces) or len(errors) == _MOST:
             return _hopeless(errors or [error])
+        if _hide_braces(pieces, error, words):
+            with_braces.setdefault(line, error)
+            continue
         before = pieces[index]
         if last == line and before.strip():
             pieces[index] = ""
@@ -54,11 +63,25 @@ def mend(text: str) -> Repair:
             errors.append(colonless)
             pieces[index - 2] = pieces[index - 2].rstrip() + ":"
         else:
-            errors.append(error)
+            errors.append(with_braces.get(line, error))
             pieces[index] = _veiled(before)
             if not pieces[index]:
                 left_out.add(line)
-    return Repair("".join(pieces), tuple(errors), bool(left_out))
+    broken = {error.at[0] for error in errors}
+    readable = tuple((line, word) for line, word in words if line not in broken)
+    return Repair("".join(pieces), tuple(errors), bool(left_out), readable)
+
+
+def _hide_braces(pieces: list[str], error: YamlError, words: list[tuple[int, Word]]) -> bool:
+    """Hide the braces of unquoted words from where a brace was opened to where that was noticed;
+    False where there are none."""
+    hidden = False
+    for line in range(error.at[0], max(error.at[0], error.noticed) + 1):
+        if 2 * line - 2 < len(pieces):
+            pieces[2 * line - 2], found = braces.hide(pieces[2 * line - 2])
+            words += [(line, word) for word in found]
+            hidden = hidden or bool(found)
+    return hidden
 
 
 def _without_colon(pieces: list[str], line: int, error: YamlError) -> YamlError | None:

@@ -46,7 +46,7 @@ FAULTS: list[tuple[str, str, str, str | None]] = [
     ("colon in text", field("description: see§: here"), "yaml-syntax", "quotes"),
     ("colon missing", "functions§\n" + FUNCTION.split("\n", 1)[1], "yaml-syntax", "`functions:`"),
     ("reserved character", field("description: §@home"), "yaml-syntax", "in quotes"),
-    ("variable in braces", field("tags: {a: $§{env:X}}"), "yaml-syntax", "in quotes"),
+    ("brace in braces", field("tags: {a: b§{c, d: e}"), "yaml-syntax", "not closed"),
     ("list on the line", field("triggers: §- s3: {}"), "yaml-syntax", "line of its own"),
     ("tab", FUNCTION + "§\tmemory: 256\n", "tab-indentation", "with spaces"),
     ("tab after spaces", FUNCTION + "  §\tmemory: 256\n", "tab-indentation", "with spaces"),

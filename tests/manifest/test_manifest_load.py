@@ -111,6 +111,26 @@ def test_triggers_are_normalised(project: Project) -> None:
     assert triggers[0].where.line == 28
 
 
+def test_braces_of_routes_and_variables_need_no_quotes(project: Project) -> None:
+    text = (
+        "functions:\n"
+        "  a: {runtime: python3.13, handler: app.handler, code: src,\n"
+        "      environment: {BUCKET: ${env:BUCKET:-a, b}, PORT: ${env:PORT}, BOTH: 'x{y}'},\n"
+        "      triggers: [{http: {path: /photos/{id}/{more+}, method: GET}}]}\n"
+    )
+    app = project.load(text, env={"PORT": "8080"})
+    function = app.function()
+    assert function.environment == {"BUCKET": "a, b", "PORT": "8080", "BOTH": "x{y}"}
+    assert function.triggers[0].settings["path"] == "/photos/{id}/{more+}"
+    assert function.triggers[0].settings["method"] == "GET"
+    found = [(w.where.line, w.where.column, w.code, w.hint) for w in app.warnings]
+    assert found == [
+        (3, 29, "unquoted-braces", 'put the text in quotes: "${env:BUCKET:-a, b}"'),
+        (3, 56, "unquoted-braces", 'put the text in quotes: "${env:PORT}"'),
+        (4, 32, "unquoted-braces", 'put the text in quotes: "/photos/{id}/{more+}"'),
+    ]
+
+
 def test_defaults_are_laid_under_every_function(project: Project) -> None:
     app = project.load(
         "defaults:\n"

@@ -84,7 +84,7 @@ def test_what_is_not_yaml_hides_nothing_else(project: Project) -> None:
     assert found == [
         (1, "yaml-syntax"),
         (5, "tab-indentation"),
-        (7, "yaml-syntax"),
+        (7, "undefined-variable"),
         (8, "out-of-range"),
         (9, "unknown-alias"),
         (13, "duplicate-key"),
