@@ -11,13 +11,12 @@ const { RuntimeApi } = require('./client.cjs');
 const api = new RuntimeApi(process.env.AWS_LAMBDA_RUNTIME_API);
 
 const { readInvocation } = require('./context.cjs');
-const { errorBody } = require('./errors.cjs');
+const errors = require('./errors.cjs');
 const { defineGlobals } = require('./globals.cjs');
 const { loadHandler } = require('./handler.cjs');
 const { patchConsole } = require('./logging.cjs');
 
 const NEXT_REFUSED_EXIT = 129;
-const INIT_ERROR_EXIT = 1;
 
 /** Which generation of Lambda's runtime to be. */
 function declaredGeneration() {
@@ -41,6 +40,7 @@ let streaming;
 function openResponseStream(...args) {
   if (!streaming) {
     streaming = require('./streaming.cjs');
+    streaming.useErrors(errors);
     hideOurselves();
   }
   return streaming.openResponseStream(...args);
@@ -96,6 +96,7 @@ async function start() {
     return;
   }
 
+  errors.beModern();
   const store = new model.InvokeStore();
   defineGlobals({ InvokeStore: store });
   let loaded;
@@ -104,8 +105,9 @@ async function start() {
     model.refuseCallbacks(loaded, generation);
   } catch (error) {
     log.error('Init Error', error);
-    const body = errorBody(error);
-    api.initError(body.errorType, JSON.stringify(body), () => process.exit(INIT_ERROR_EXIT));
+    const body = errors.errorBody(error);
+    // Node itself prints it once more, and ends the process with exit code 1.
+    api.initError(body.errorType, JSON.stringify(body), () => Promise.reject(error));
     return;
   }
   serve(log, loaded, model.createInvoker, { store });

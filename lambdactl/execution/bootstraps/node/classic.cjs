@@ -6,7 +6,7 @@
 // aws-lambda-ric 3.x, https://github.com/aws/aws-lambda-nodejs-runtime-interface-client
 
 const { errorBody, plainError, runtimeError, xrayCause } = require('./errors.cjs');
-const { fillContext, forwardTrace } = require('./context.cjs');
+const { contextData, forwardTrace } = require('./context.cjs');
 const { callOutside } = require('./outside.cjs');
 
 const UNCAUGHT_EXIT = 129;
@@ -24,22 +24,29 @@ let report;
 
 /** Errors nobody catches are reported as the function's result, and end the process. */
 function catchFatalErrors(api, log) {
-  report = (error, exit) => {
+  report = (error, exitCode) => {
     const body = errorBody(error);
-    api.initError(body.errorType, JSON.stringify(body), exit);
+    api.initError(body.errorType, JSON.stringify(body), () => process.exit(exitCode));
   };
   process.on('uncaughtException', (error) => {
     log.error('Uncaught Exception', error);
-    report(error, () => process.exit(UNCAUGHT_EXIT));
+    report(error, UNCAUGHT_EXIT);
   });
   process.on('unhandledRejection', (reason, promise) => {
     const error = runtimeError('UnhandledPromiseRejection', String(reason));
     error.reason = reason;
     error.promise = promise;
     log.error('Unhandled Promise Rejection', error);
-    report(error, () => process.exit(UNHANDLED_EXIT));
+    report(error, UNHANDLED_EXIT);
   });
   process.on('beforeExit', () => whenEmpty());
+}
+
+// A handler's `this`, as on Lambda: it shows in stack traces ("at Runtime.handler").
+class Runtime {
+  constructor(handler) {
+    this.handler = handler;
+  }
 }
 
 function serialize(value) {
@@ -57,6 +64,7 @@ function serialize(value) {
 }
 
 function createInvoker({ api, log, loaded, openResponseStream, onAnswer, onInvocation }) {
+  const runtime = new Runtime(loaded.handler);
   const next = () => setImmediate(() => api.next(onInvocation));
 
   function begin(invocation) {
@@ -65,10 +73,16 @@ function createInvoker({ api, log, loaded, openResponseStream, onAnswer, onInvoc
     globalThis[REQUEST_ID] = invocation.id;
     globalThis[TENANT_ID] = invocation.tenantId;
     api.idle();
-    report = (error, exit) => {
+    report = (error, exitCode) => {
       const body = errorBody(error);
-      api.fail(invocation, body.errorType, JSON.stringify(body), xrayCause(error), exit);
+      api.lastWords(invocation, body.errorType, JSON.stringify(body), xrayCause(error), exitCode);
     };
+  }
+
+  // The handler's own error could not even be told.
+  function giveUp(error) {
+    console.log(`Unexpected Top Level Error: ${error}`);
+    report(error, UNCAUGHT_EXIT);
   }
 
   function postError(invocation, error) {
@@ -142,17 +156,24 @@ function createInvoker({ api, log, loaded, openResponseStream, onAnswer, onInvoc
     try {
       const event = JSON.parse(invocation.body);
       forwardTrace(invocation);
-      fillContext(context, invocation);
+      Object.assign(context, contextData(invocation, false));
       const returned = (result) => {
         try {
           if (typeof result?.then === 'function') {
             result.then(context.succeed, context.fail).catch(context.fail);
           }
         } catch (error) {
-          callback(error);
+          thrown(error);
         }
       };
-      callOutside(loaded.handler, [event, context, callback], returned, callback);
+      const thrown = (error) => {
+        try {
+          callback(error);
+        } catch (another) {
+          giveUp(another);
+        }
+      };
+      callOutside(loaded.handler, runtime, [event, context, callback], returned, thrown);
     } catch (error) {
       callback(error);
     }
@@ -207,15 +228,18 @@ function createInvoker({ api, log, loaded, openResponseStream, onAnswer, onInvoc
     };
     try {
       forwardTrace(invocation);
-      fillContext(context, invocation);
+      Object.assign(context, contextData(invocation, false));
       const args = [JSON.parse(invocation.body), stream.response, context];
-      callOutside(loaded.handler, args, (result) => finish(result).catch(fail), fail);
+      callOutside(loaded.handler, runtime, args, (result) => finish(result).catch(fail), fail);
     } catch (error) {
       fail(error);
     }
   }
 
-  return loaded.streaming ? invokeStreaming : invokeBuffered;
+  // The handler has to run before the stream gets its socket, which takes a tick: so does Lambda.
+  return loaded.streaming
+    ? (invocation) => queueMicrotask(() => invokeStreaming(invocation))
+    : invokeBuffered;
 }
 
 module.exports = { catchFatalErrors, createInvoker };

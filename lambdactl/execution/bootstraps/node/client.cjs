@@ -8,9 +8,11 @@
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 
 const net = require('net');
+const { readUntil, writeAll } = require('./blocking.cjs');
 
 const API = '/2018-06-01/runtime/';
 const READ_BUFFER_BYTES = 65536;
+const LAST_ANSWER_MS = 2000;
 // Lambda drops a larger cause: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 const MAX_XRAY_CAUSE_BYTES = 1024 * 1024;
 
@@ -101,19 +103,35 @@ class RuntimeApi {
     this.socket.write(post + this.#nextRequest(onInvocation));
   }
 
-  /** Post an error; with onInvocation, ask for the next invocation in the same write. */
-  fail(invocation, errorType, body, xrayCause, onAnswer, onInvocation) {
+  #errorPost(invocation, errorType, body, xrayCause, onAnswer) {
     let headers = `${invocation.echo}Lambda-Runtime-Function-Error-Type: ${headerSafe(errorType)}\r\n`;
     if (xrayCause && Buffer.byteLength(xrayCause) < MAX_XRAY_CAUSE_BYTES) {
       headers += `Lambda-Runtime-Function-XRay-Error-Cause: ${headerSafe(xrayCause)}\r\n`;
     }
-    let request = this.#post(`invocation/${invocation.path}/error`, headers, body, onAnswer);
-    if (onInvocation) {
-      request += this.#nextRequest(onInvocation);
-    } else {
+    return this.#post(`invocation/${invocation.path}/error`, headers, body, onAnswer);
+  }
+
+  /** Post an error, and ask for the next invocation in the same write. */
+  fail(invocation, errorType, body, xrayCause, onAnswer, onInvocation) {
+    const post = this.#errorPost(invocation, errorType, body, xrayCause, onAnswer);
+    this.socket.write(post + this.#nextRequest(onInvocation));
+  }
+
+  /** Post an error and end the process; in between no other code gets to run. */
+  lastWords(invocation, errorType, body, xrayCause, exitCode) {
+    const exit = () => process.exit(exitCode);
+    const polling = this.#waiting.length > 0;
+    const post = this.#errorPost(invocation, errorType, body, xrayCause, exit);
+    const descriptor = this.socket._handle?.fd ?? -1;
+    if (descriptor < 0 || this.socket.writableLength > 0) {
       this.socket.ref();
+      this.socket.write(post);
+      return;
     }
-    this.socket.write(request);
+    if (writeAll(descriptor, Buffer.from(post)) && !polling) {
+      readUntil(descriptor, '\r\n\r\n', LAST_ANSWER_MS);
+    }
+    exit();
   }
 
   /** Report that the function could not be loaded. */

@@ -39,31 +39,49 @@ function parseJson(text, name) {
   }
 }
 
-function environmentData() {
+/** What a context says; its keys are in the order of the runtime's generation. */
+function contextData({ headers, id, tenantId, traceId }, modern) {
   const { env } = process;
-  return {
-    functionVersion: env.AWS_LAMBDA_FUNCTION_VERSION,
-    functionName: env.AWS_LAMBDA_FUNCTION_NAME,
-    memoryLimitInMB: env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
-    logGroupName: env.AWS_LAMBDA_LOG_GROUP_NAME,
-    logStreamName: env.AWS_LAMBDA_LOG_STREAM_NAME,
-  };
-}
-
-function headerData({ headers, id, tenantId }) {
   const deadline = Number(headers['lambda-runtime-deadline-ms']);
-  return {
-    clientContext: parseJson(headers['lambda-runtime-client-context'], 'ClientContext'),
-    identity: parseJson(headers['lambda-runtime-cognito-identity'], 'CognitoIdentity'),
-    invokedFunctionArn: headers['lambda-runtime-invoked-function-arn'],
-    awsRequestId: id,
-    tenantId,
-    getRemainingTimeInMillis: () => deadline - Date.now(),
+  const clientContext = parseJson(headers['lambda-runtime-client-context'], 'ClientContext');
+  const identity = parseJson(headers['lambda-runtime-cognito-identity'], 'CognitoIdentity');
+  const invokedFunctionArn = headers['lambda-runtime-invoked-function-arn'];
+  const functionName = env.AWS_LAMBDA_FUNCTION_NAME;
+  const functionVersion = env.AWS_LAMBDA_FUNCTION_VERSION;
+  const memoryLimitInMB = env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE;
+  const logGroupName = env.AWS_LAMBDA_LOG_GROUP_NAME;
+  const logStreamName = env.AWS_LAMBDA_LOG_STREAM_NAME;
+  const getRemainingTimeInMillis = function () {
+    return deadline - Date.now();
   };
+  return modern
+    ? {
+        clientContext,
+        identity,
+        invokedFunctionArn,
+        awsRequestId: id,
+        tenantId,
+        xRayTraceId: traceId,
+        getRemainingTimeInMillis,
+        functionName,
+        functionVersion,
+        memoryLimitInMB,
+        logGroupName,
+        logStreamName,
+      }
+    : {
+        functionVersion,
+        functionName,
+        memoryLimitInMB,
+        logGroupName,
+        logStreamName,
+        clientContext,
+        identity,
+        invokedFunctionArn,
+        awsRequestId: id,
+        tenantId,
+        getRemainingTimeInMillis,
+      };
 }
 
-/** Fill `context`, which has the members of its generation already, with the invocation's data. */
-const fillContext = (context, invocation) =>
-  Object.assign(context, environmentData(), headerData(invocation));
-
-module.exports = { fillContext, forwardTrace, readInvocation };
+module.exports = { contextData, forwardTrace, readInvocation };

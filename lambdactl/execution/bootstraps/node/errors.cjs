@@ -4,32 +4,55 @@
 // The wording and the shapes are those of aws-lambda-ric, 3.x for Node.js up to 22 and 4.x from 24 on.
 // https://github.com/aws/aws-lambda-nodejs-runtime-interface-client
 
-const OWN_FRAME = ` (${__dirname}/`;
+const OWN_FRAME = `${__dirname}/`;
 
-/** An error of the runtime itself; its stack would only show our frames, so it has none. */
-function runtimeError(type, message, stack) {
-  const error = new Error(message);
-  Object.defineProperty(error, 'name', {
-    value: `Runtime.${type}`,
-    configurable: true,
-    writable: true,
-  });
-  const head = `Runtime.${type}: ${message}`;
-  error.stack = stack ? `${head}\n${stack}` : head;
-  return error;
+// 3.x and 4.x differ in small things; bootstrap.cjs says which one this process is.
+let modern = false;
+function beModern() {
+  modern = true;
 }
-
-function plainError(Type, message) {
-  const error = new Type(message);
-  error.stack = `${error.name}: ${error.message}`;
-  return error;
-}
-
-const intoError = (thrown) =>
-  thrown instanceof Error ? thrown : plainError(Error, String(thrown));
 
 const stackLines = (stack) =>
   stack.split('\n').filter((line) => !(line.startsWith('    at ') && line.includes(OWN_FRAME)));
+
+/** Take our frames out of the error's stack. */
+function withoutOwnFrames(error) {
+  error.stack = stackLines(error.stack).join('\n');
+  return error;
+}
+
+// JSON logs show the name of the error's class, and 4.x has named some of its classes anew.
+const MODERN_CLASSES = {
+  CallbackHandlerDeprecated: 'CallbackHandlerDeprecatedError',
+  HandlerNotFound: 'HandlerNotFoundError',
+  MalformedHandlerName: 'MalformedHandlerNameError',
+};
+
+/** An error of the runtime itself. `stack` is the one to show instead of its own. */
+function runtimeError(type, message, stack) {
+  const RuntimeError = class extends Error {};
+  const className = (modern && MODERN_CLASSES[type]) || type;
+  Object.defineProperty(RuntimeError, 'name', { value: className });
+  const error = new RuntimeError(message);
+  Object.defineProperty(error, 'name', {
+    value: `Runtime.${type}`,
+    configurable: true,
+    enumerable: modern,
+    writable: true,
+  });
+  const frames = stackLines(error.stack).filter((line) => line.startsWith('    at '));
+  error.stack = stack ?? [`${error.name}: ${message}`, ...frames].join('\n');
+  return error;
+}
+
+const plainError = (Type, message) => withoutOwnFrames(new Type(message));
+
+function intoError(thrown) {
+  if (thrown instanceof Error) {
+    return thrown;
+  }
+  return withoutOwnFrames(new Error(modern ? String(thrown) : thrown));
+}
 
 function looksLikeError(thrown) {
   return (
@@ -44,14 +67,16 @@ const withoutDel = (text) => text?.replace(/\x7F/g, '%7F');
 /** The body of /error and /init/error. */
 function errorBody(thrown) {
   try {
-    if (thrown instanceof Error || looksLikeError(thrown)) {
+    if (thrown instanceof Error || (!modern && looksLikeError(thrown))) {
+      const trace = modern && !thrown.stack ? [] : stackLines(withoutDel(thrown.stack));
       return {
         errorType: withoutDel(thrown.name),
         errorMessage: withoutDel(thrown.message),
-        trace: stackLines(withoutDel(thrown.stack)),
+        trace,
       };
     }
-    return { errorType: typeof thrown, errorMessage: String(thrown), trace: [] };
+    const errorMessage = modern ? String(thrown) : thrown.toString();
+    return { errorType: typeof thrown, errorMessage, trace: [] };
   } catch {
     return {
       errorType: 'handled',
@@ -103,4 +128,14 @@ function xrayCause(error) {
   }
 }
 
-module.exports = { errorBody, errorForLog, intoError, plainError, runtimeError, xrayCause };
+module.exports = {
+  beModern,
+  errorBody,
+  errorForLog,
+  intoError,
+  plainError,
+  runtimeError,
+  stackLines,
+  withoutOwnFrames,
+  xrayCause,
+};

@@ -8,11 +8,12 @@ const fs = require('fs');
 const path = require('path');
 const { pathToFileURL } = require('url');
 const { createRequire } = require('module');
-const { runtimeError } = require('./errors.cjs');
+const { runtimeError, withoutOwnFrames } = require('./errors.cjs');
 const { outside } = require('./outside.cjs');
 
-// User code is required as Lambda's runtime would do it: this name shows up in "Require stack".
-const userRequire = createRequire('/var/runtime/index.mjs');
+// User code is loaded as if by Lambda's runtime: this name shows up in Node's messages.
+const LOADER = '/var/runtime/index.mjs';
+const userRequire = createRequire(LOADER);
 const userImport = (file) => import(pathToFileURL(file).href);
 
 const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
@@ -75,14 +76,26 @@ async function loadModule(appRoot, folder, moduleName, generation) {
     const paths = [appRoot, generation.modern ? path.join(appRoot, folder) : folder];
     return await outside(userRequire, userRequire.resolve(moduleName, { paths }));
   } catch (error) {
+    nameLoader(error);
     if (error instanceof SyntaxError) {
-      // The stack begins with the file and the line, which is what its author needs to see.
-      throw runtimeError('UserCodeSyntaxError', String(error), error.stack);
+      // Its stack begins with the file and the line, which is what the author needs to see; 3.x
+      // would show frames of the runtime in its place.
+      const head = generation.modern ? '' : `Runtime.UserCodeSyntaxError: ${error}\n`;
+      throw runtimeError('UserCodeSyntaxError', String(error), head + error.stack);
     }
     if (error?.code === 'MODULE_NOT_FOUND') {
       throw runtimeError('ImportModuleError', String(error));
     }
     throw error;
+  }
+}
+
+// "... imported from": import() can't be called in another's name, as require() can.
+function nameLoader(error) {
+  if (error instanceof Error && error.message.includes(__filename)) {
+    const { stack } = error;
+    error.message = error.message.replaceAll(__filename, LOADER);
+    error.stack = stack.replaceAll(__filename, LOADER);
   }
 }
 
@@ -120,7 +133,7 @@ function isModuleFolder(folder) {
     } catch (error) {
       console.warn(
         `${manifest} cannot be read, it will be ignored for ES module detection purposes.`,
-        error,
+        withoutOwnFrames(error),
       );
       return false;
     }

@@ -4,9 +4,9 @@
 // frame of its own on the telemetry descriptor, so a message of many lines stays one record.
 // https://docs.aws.amazon.com/lambda/latest/dg/nodejs-logging.html
 
-const fs = require('fs');
 const { format } = require('util');
-const { errorForLog, intoError } = require('./errors.cjs');
+const { writeAll } = require('./blocking.cjs');
+const { errorForLog, intoError, stackLines } = require('./errors.cjs');
 
 const LEVELS = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'];
 const HEADER_BYTES = 16;
@@ -50,7 +50,7 @@ function errorFields(error) {
   return {
     errorType: error.constructor?.name ?? 'UnknownError',
     errorMessage: error.message,
-    stackTrace: typeof error.stack === 'string' ? error.stack.split('\n') : error.stack,
+    stackTrace: typeof error.stack === 'string' ? stackLines(error.stack) : error.stack,
   };
 }
 
@@ -95,23 +95,6 @@ function frameWriter(descriptor, json) {
     frame.write(message, HEADER_BYTES);
     writeAll(descriptor, frame);
   };
-}
-
-function writeAll(descriptor, bytes) {
-  for (let at = 0; at < bytes.length; ) {
-    try {
-      at += fs.writeSync(descriptor, bytes, at);
-    } catch (error) {
-      if (error.code === 'EPIPE') {
-        return; // nobody reads any more; the environment is on its way out
-      }
-      if (error.code !== 'EAGAIN') {
-        throw error;
-      }
-      // A child of the function has made the shared pipe non-blocking: wait for its reader.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
-    }
-  }
 }
 
 module.exports = { patchConsole };

@@ -6,7 +6,7 @@
 // aws-lambda-ric 4.x, https://github.com/aws/aws-lambda-nodejs-runtime-interface-client
 
 const { errorBody, plainError, runtimeError, xrayCause } = require('./errors.cjs');
-const { fillContext, forwardTrace } = require('./context.cjs');
+const { contextData, forwardTrace } = require('./context.cjs');
 const { callOutside } = require('./outside.cjs');
 
 const MORE = 'For more information see https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html.';
@@ -76,6 +76,14 @@ class InvokeStore {
   }
 }
 
+// A handler's `this`, as on Lambda: it shows in stack traces.
+class BufferedInvokeProcessor {
+  constructor(handler) {
+    this.handler = handler;
+  }
+}
+class StreamingInvokeProcessor extends BufferedInvokeProcessor {}
+
 function serialize(value) {
   let text;
   try {
@@ -91,15 +99,15 @@ function serialize(value) {
 }
 
 function createInvoker({ api, log, loaded, store, openResponseStream, onAnswer, onInvocation }) {
+  const Processor = loaded.streaming ? StreamingInvokeProcessor : BufferedInvokeProcessor;
+  const processor = new Processor(loaded.handler);
+
   function begin(invocation) {
     log.requestId = invocation.id;
-    log.tenantId = invocation.tenantId;
     store.run({ [REQUEST_ID]: invocation.id, [TRACE_ID]: invocation.traceId }, () => {});
     api.idle();
     forwardTrace(invocation);
-    const context = fillContext({}, invocation);
-    context.xRayTraceId = invocation.traceId;
-    return context;
+    return contextData(invocation, true);
   }
 
   function fail(invocation, error) {
@@ -127,6 +135,7 @@ function createInvoker({ api, log, loaded, store, openResponseStream, onAnswer, 
     const succeeded = (result) => setImmediate(succeed, invocation, result);
     callOutside(
       loaded.handler,
+      processor,
       [JSON.parse(invocation.body), context],
       (result) => Promise.resolve(result).then(succeeded, failed),
       failed,
@@ -139,27 +148,29 @@ function createInvoker({ api, log, loaded, store, openResponseStream, onAnswer, 
     const failed = (error) =>
       setImmediate(() => {
         log.error('Invoke Error', error);
-        stream.fail(error, () => {});
-        api.next(onInvocation);
+        stream.fail(error, () => api.next(onInvocation));
       });
     const finish = async (result) => {
       if (typeof result?.then !== 'function') {
-        throw new Error('Streaming does not support non-async handlers.');
+        throw plainError(Error, 'Streaming does not support non-async handlers.');
       }
       if ((await result) !== undefined) {
         console.warn('Streaming handlers ignore return values.');
       }
       await stream.answered;
       if (!stream.response.writableFinished) {
-        throw new Error('Response stream is not finished.');
+        throw plainError(Error, 'Response stream is not finished.');
       }
       api.next(onInvocation);
     };
     const args = [JSON.parse(invocation.body), stream.response, context];
-    callOutside(loaded.handler, args, (result) => finish(result).catch(failed), failed);
+    callOutside(loaded.handler, processor, args, (result) => finish(result).catch(failed), failed);
   }
 
-  return loaded.streaming ? invokeStreaming : invokeBuffered;
+  // The handler has to run before the stream gets its socket, which takes a tick: so does Lambda.
+  return loaded.streaming
+    ? (invocation) => queueMicrotask(() => invokeStreaming(invocation))
+    : invokeBuffered;
 }
 
 module.exports = { InvokeStore, createInvoker, refuseCallbacks };

@@ -22,12 +22,12 @@ class Doorstep extends Promise {
 
 const bind = Function.prototype.call.bind(Function.prototype.bind);
 
-/** Call fn(...args) soon, with an empty stack; then returned(value) or thrown(error). */
-function callOutside(fn, args, returned, thrown) {
+/** Call fn.apply(self, args) soon, with an empty stack; then returned(value) or thrown(error). */
+function callOutside(fn, self, args, returned, thrown) {
   outcome = { returned, thrown };
   const last = args.length - 1;
   // A reaction gets the promise's value as its argument, so the last argument travels that way.
-  Doorstep.resolve(args[last]).then(bind(fn, undefined, ...args.slice(0, last)));
+  Doorstep.resolve(args[last]).then(bind(fn, self, ...args.slice(0, last)));
 }
 
 /** Like callOutside, as a promise of the value (a value that is a promise is waited for). */
@@ -36,6 +36,7 @@ function outside(fn, ...args) {
   return new Promise((resolve, reject) => {
     callOutside(
       fn,
+      undefined,
       args,
       (value) => {
         if (typeof value?.then === 'function') {

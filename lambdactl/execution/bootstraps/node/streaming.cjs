@@ -6,7 +6,7 @@
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html#runtimes-custom-response-streaming
 
 const http = require('http');
-const { errorBody, runtimeError } = require('./errors.cjs');
+const net = require('net');
 
 const ERROR_TYPE = 'Lambda-Runtime-Function-Error-Type';
 const ERROR_BODY = 'Lambda-Runtime-Function-Error-Body';
@@ -25,6 +25,12 @@ const READ_ONLY = [
 
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
 
+// How errors are told depends on the runtime's generation; bootstrap.cjs lends its own module.
+let errors;
+function useErrors(module) {
+  errors = module;
+}
+
 /**
  * Start the response of `invocation`.
  *
@@ -33,13 +39,14 @@ const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
  */
 function openResponseStream(address, invocation, highWaterMark) {
   const colon = address.lastIndexOf(':');
+  agent.createConnection = (options, onConnect) =>
+    net.createConnection({ ...options, highWaterMark }, onConnect);
   const request = http.request({
     agent,
     host: address.slice(0, colon).replace(/^\[|\]$/g, ''),
     port: Number(address.slice(colon + 1)),
     method: 'POST',
     path: `/2018-06-01/runtime/invocation/${invocation.path}/response`,
-    highWaterMark,
     headers: {
       'Lambda-Runtime-Function-Response-Mode': 'streaming',
       Trailer: [ERROR_TYPE, ERROR_BODY],
@@ -49,18 +56,25 @@ function openResponseStream(address, invocation, highWaterMark) {
   });
   const answered = new Promise((resolve, reject) => {
     request.on('response', (answer) => answer.on('end', resolve).on('aborted', reject).resume());
-    request.on('error', reject);
+    request.on('error', (error) => {
+      request.destroy(errors.withoutOwnFrames(error));
+      // When it is the server that has gone, the main connection ends the process first.
+      setImmediate(() => {
+        reject(error);
+        // On Lambda too, a request that breaks is an error that nobody handles.
+        Promise.reject(error);
+      });
+    });
   });
-  // A broken connection also ends the main one, and with it the process: no second complaint.
-  answered.catch(() => {});
 
   const fail = (error, then) => {
-    const body = errorBody(error);
+    const body = errors.errorBody(error);
     request.addTrailers({
       [ERROR_TYPE]: body.errorType,
       [ERROR_BODY]: Buffer.from(JSON.stringify(body)).toString('base64'),
     });
-    request.end(then);
+    // The next poll goes out on another connection, where it could overtake the end of this one.
+    request.end(() => answered.then(then, then));
   };
   return { response: handlerSide(request), answered, fail };
 }
@@ -96,11 +110,11 @@ function handlerSide(request) {
   };
   response.setContentType = (type) => {
     if (started) {
-      throw runtimeError('InvalidStreamingOperation', 'Cannot set content-type, too late.');
+      throw errors.runtimeError('InvalidStreamingOperation', 'Cannot set content-type, too late.');
     }
     request.setHeader('Content-Type', type);
   };
   return response;
 }
 
-module.exports = { openResponseStream };
+module.exports = { openResponseStream, useErrors };
