@@ -9,33 +9,61 @@ from typing import Any
 Schema = Mapping[str, Any]
 _VARIABLE = "#/$defs/variable"
 _SECTIONS = "#/$defs/"
+_FUNCTION = "#/$defs/function/properties/"
 
 
 def render(schema: Schema) -> str:
-    """The reference of every field, in the order of the schema."""
+    """The reference of every field; sections in the order in which they are first linked to."""
     lines = ["## The manifest", "", *_fields(schema, schema)]
-    for name, part in schema["$defs"].items():
-        body = list(_section(schema, name, part))
-        if body:
-            lines += ["", f"### `{name}`", "", *body]
+    queue = [_section_name(schema, field) for field in schema["properties"].values()]
+    done: set[str] = set()
+    while queue:
+        name = queue.pop(0)
+        if name is None or name in done:
+            continue
+        done.add(name)
+        part = schema["$defs"][name]
+        lines += ["", f"### `{name}`", "", *_section(schema, part)]
+        queue += [
+            _section_name(schema, field)
+            for form in _forms(part)
+            for field in form.get("properties", {}).values()
+        ]
     return "\n".join(lines) + "\n"
 
 
-def _section(root: Schema, name: str, part: Schema) -> Iterator[str]:
-    """What a definition says, where it is more than a row of a table can."""
-    if name == "variable":
-        return
-    forms = [form for form in _forms(part) if form.get("properties")]
-    if not forms:
-        return
+def _section_name(root: Schema, field: Schema) -> str | None:
+    """The definition with a section of its own that a field (or what is in it) refers to."""
+    reference = field.get("$ref", "")
+    name = reference.removeprefix(_SECTIONS)
+    if reference.startswith(_SECTIONS) and "/" not in name:
+        target = root["$defs"][name]
+        if any(form.get("properties") for form in _forms(target)):
+            return str(name)
+        return _section_name(root, {key: value for key, value in target.items() if key != "$ref"})
+    for inside in ("items", "additionalProperties"):
+        if isinstance(field.get(inside), dict):
+            return _section_name(root, field[inside])
+    return None
+
+
+def _section(root: Schema, part: Schema) -> Iterator[str]:
     yield str(part.get("description", ""))
     example = next(iter(part.get("examples", ())), None)
     if example is not None:
         yield from ("", f"Example: `{json.dumps(example, ensure_ascii=False)}`")
-    for form in forms:
+    for form in _forms(part):
+        properties = form.get("properties", {})
+        if not properties:
+            continue
         if form is not part:
-            yield from ("", f"As {form.get('title', 'a mapping')}: {form.get('description', '')}")
-        yield from ("", *_fields(root, form))
+            yield from ("", f"As {form.get('title', 'a mapping')}:")
+        borrowed = [field.get("$ref", "").startswith(_FUNCTION) for field in properties.values()]
+        if all(borrowed):
+            listed = ", ".join(f"`{name}`" for name in properties)
+            yield from ("", f"Fields, as in [function](#function): {listed}.")
+        else:
+            yield from ("", *_fields(root, form))
 
 
 def _forms(part: Schema) -> list[Schema]:
@@ -48,7 +76,7 @@ def _fields(root: Schema, mapping: Schema) -> Iterator[str]:
     required = mapping.get("required", ())
     for name, field in mapping["properties"].items():
         whole = _resolved(root, field)
-        what = str(whole.get("description", "")).replace("|", "\\|")
+        what = str(whole.get("description", "")).replace("|", "\\|").replace("<", "&lt;")
         mark = " (required)" if name in required else ""
         default = _code(whole["default"]) if "default" in whole else ""
         yield f"| `{name}`{mark} | {what} | {_value(root, field)} | {default} |"
@@ -65,12 +93,10 @@ def _resolved(root: Schema, field: Schema) -> Schema:
 
 def _value(root: Schema, field: Schema) -> str:
     """A field's values in words, with a link where they have a section of their own."""
-    reference = field.get("$ref", "")
     target = _resolved(root, field)
-    if reference.startswith(_SECTIONS) and "/" not in reference.removeprefix(_SECTIONS):
-        name = reference.removeprefix(_SECTIONS)
-        if any(form.get("properties") for form in _forms(target)):
-            return f"[{name}](#{name})"
+    name = _section_name(root, field) if "$ref" in field else None
+    if name is not None and field["$ref"] == _SECTIONS + name:
+        return f"[{name}](#{name})"
     if "x-seconds" in target:
         return f"duration{_range(target['x-seconds'])}"
     words = [_simple(root, form) for form in _forms(target) if "type" in form or "$ref" in form]
@@ -89,6 +115,8 @@ def _simple(root: Schema, form: Schema) -> str:
         most = f" (at most {form['maxItems']})" if "maxItems" in form else ""
         return f"list of {_value(root, form.get('items', {}))}{most}"
     if kinds == ["object"]:
+        if "properties" in form:
+            return f"mapping with {', '.join(f'`{name}`' for name in form['properties'])}"
         inner = form.get("additionalProperties")
         return f"mapping to {_value(root, inner)}" if isinstance(inner, dict) else "mapping"
     words = {"string": "text", "integer": "whole number", "number": "number", "boolean": "boolean"}

@@ -1,0 +1,45 @@
+"""The reference says what the schema says, and its example and its codes are real."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import lambdactl
+from lambdactl.manifest import checker, reference
+from tests.manifest.conftest import Project
+
+ROOT = Path(lambdactl.__file__).parent
+DOCS = (ROOT.parent / "docs/manifest.md").read_text(encoding="utf-8")
+CODES = re.compile(r'(?:\.add\(\s*|code=|_Fault\(\s*|= )"([a-z0-9]+(?:-[a-z0-9]+)+|malformed)"')
+
+
+def test_the_reference_is_the_schema() -> None:
+    assert DOCS.endswith(reference.render(checker.schema()))
+
+
+def test_links_lead_to_sections() -> None:
+    sections = set(re.findall(r"^### `([a-z_0-9]+)`$", DOCS, re.MULTILINE))
+    links = set(re.findall(r"\]\(#([a-z_0-9]+)\)", DOCS))
+    assert links
+    assert links <= sections
+
+
+def test_the_example_is_sound(project: Project) -> None:
+    example = re.search(r"```yaml\n(.*?)```", DOCS, re.DOTALL)
+    assert example is not None
+    text = example[1].replace("functions/resize", "src")
+    assert project.check(text, stage="prod") == ()
+
+
+def test_every_code_is_in_the_table() -> None:
+    used = set()
+    for path in (ROOT / "manifest").glob("*.py"):
+        used |= set(CODES.findall(path.read_text(encoding="utf-8")))
+    documented = set(
+        re.findall(
+            r"`([a-z0-9]+(?:-[a-z0-9]+)*)`", DOCS.split("## Problems")[1].split("# Reference")[0]
+        )
+    )
+    assert used - documented == set()
+    assert documented - used - {"conflict", "indentation", "unreadable", "malformed-name"} == set()
