@@ -15,6 +15,7 @@ import functools
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from lambdactl.errors import did_you_mean
@@ -184,7 +185,8 @@ class Checker:
                 continue
             inner = self.schema_of(schema, key)
             if inner is None:
-                self.unknown_field(node, key, name, properties)
+                also = schema.get("x-also-called", {})
+                self.unknown_field(node, key, name, properties, also)
                 continue
             label = key if key in properties else f"{name}.{key}".lstrip(".")
             value = self.check(child, inner, label, place)
@@ -269,9 +271,18 @@ class Checker:
             )
         return bool(good)
 
-    def unknown_field(self, node: Node, key: str, name: str, known: Iterable[str]) -> None:
+    def unknown_field(
+        self,
+        node: Node,
+        key: str,
+        name: str,
+        known: Iterable[str],
+        also: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Report a field that is not there. ``also`` is what other tools call fields of ours."""
         names = [word for word in known if word not in node.value]
-        close = did_you_mean(key, names)
+        other = also.get(key.lower().replace("-", "_"))
+        close = f"did you mean `{other}`?" if other in names else did_you_mean(key, names)
         if close:
             self.misspelt.add((id(node), close.split("`")[1]))
         kind = "kind" if name == "triggers" else "field"

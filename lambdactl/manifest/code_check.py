@@ -8,13 +8,12 @@ runtime will tell.
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from lambdactl.errors import Location, Problem, did_you_mean
 from lambdactl.manifest import handlers, runtimes
-from lambdactl.manifest.handlers import Files
+from lambdactl.manifest.handlers import Files, Finder
 from lambdactl.manifest.model import App, Function
 
 _BUILD_FILES = {
@@ -23,6 +22,8 @@ _BUILD_FILES = {
     "CMakeLists.txt": "cmake --build",
     "Makefile": "make",
 }
+
+_LAYER_FOLDERS = ("", "python", "nodejs", "nodejs/node_modules", "ruby/lib")
 
 
 def check_code(app: App, names: Sequence[str] | None = None) -> tuple[Problem, ...]:
@@ -70,9 +71,10 @@ def _function(app: App, function: Function) -> list[Problem]:
         return []
     try:
         files = handlers.open_files(code.path)
-    except (OSError, zipfile.BadZipFile) as error:
+    except OSError as error:
         message = f"can't read {_shown(code.path, app.root)} as a .zip: {error}"
-        return [Problem(message, where, code="code-unreadable")]
+        hint = "`code` is a folder or a .zip"
+        return [Problem(message, where, hint, code="code-unreadable")]
     return _handler(app, function, files)
 
 
@@ -97,6 +99,8 @@ def _handler(app: App, function: Function, files: Files) -> list[Problem]:
     found = [finder(files, handler) for finder in finders]
     if any(result.good for result in found):
         return []
+    if all(result.file is None for result in found) and _in_layers(app, function, finders):
+        return []
     best = max(found, key=lambda result: result.file is not None)
     if best.file is None:
         wanted = best.wanted if len(finders) == 1 else f"file for `{handler}`"
@@ -104,6 +108,21 @@ def _handler(app: App, function: Function, files: Files) -> list[Problem]:
     else:
         message = f"`handler`: {best.file} has no `{best.name}`"
     return [Problem(message, where, best.hint, code="handler-not-found")]
+
+
+def _in_layers(app: App, function: Function, finders: Sequence[Finder]) -> bool:
+    """Whether a layer has the handler, as those of observability tools do, or may have it
+    (https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html)."""
+    handler = (function.handler or "").removeprefix("/opt/")
+    for name in function.layers:
+        layer = app.layers.get(name)
+        if layer is None or not layer.path.is_dir():
+            return True
+        for folder in _LAYER_FOLDERS:
+            files = handlers.Folder(layer.path / folder)
+            if any(finder(files, handler).good for finder in finders):
+                return True
+    return False
 
 
 def _bootstrap(app: App, function: Function, files: Files, where: Location) -> list[Problem]:

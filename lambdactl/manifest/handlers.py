@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import re
-import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -68,6 +67,8 @@ class Archive(NamedTuple):
         return path in self.modes
 
     def read(self, path: str) -> str | None:
+        import zipfile
+
         try:
             with zipfile.ZipFile(self.path) as archive:
                 if archive.getinfo(path).file_size > _MAX_SOURCE:
@@ -90,12 +91,18 @@ class Archive(NamedTuple):
 def open_files(path: Path) -> Files:
     """The files of a folder or a .zip.
 
-    :raises OSError, zipfile.BadZipFile: the archive can't be read.
+    :raises OSError: the archive can't be read.
     """
     if path.is_dir():
         return Folder(path)
-    with zipfile.ZipFile(path) as archive:
-        modes = {entry.filename: entry.external_attr >> 16 for entry in archive.infolist()}
+    # Most code is a folder, and this import takes longer than looking into one.
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            modes = {entry.filename: entry.external_attr >> 16 for entry in archive.infolist()}
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise OSError(str(error)) from None
     return Archive(path, modes)
 
 
@@ -268,7 +275,9 @@ def _other_file(files: Files, path: str, name: str, extensions: tuple[str, ...])
 USUAL_NAMES = ("handler", "lambda_handler", "main")
 """What a handler is called where nobody says."""
 
-FINDERS: dict[str, Callable[[Files, str], Found]] = {
+Finder = Callable[[Files, str], Found]
+
+FINDERS: dict[str, Finder] = {
     "python": python,
     "nodejs": nodejs,
     "ruby": ruby,

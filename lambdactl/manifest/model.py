@@ -56,7 +56,8 @@ class Layer:
 class Trigger:
     """One event source of a function. ``kind`` is the manifest's key (``s3``, ``http``, ``sqs``,
     ...); ``settings`` holds its validated, normalised fields: the manifest's own names, defaults
-    filled in, lists as tuples, and durations as numbers of seconds under ``<name>_s``."""
+    filled in, lists as tuples, destinations (``on_failure``, ``dead_letter``) as
+    :class:`Destination`, and durations as numbers of seconds under ``<name>_s``."""
 
     kind: str
     settings: Mapping[str, Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from lambdactl.manifest import scalars
 from lambdactl.manifest.document import Node
 
 Schema = Mapping[str, Any]
+_SIZE = re.compile(r"(?P<number>[0-9]{1,9})\s*(?P<unit>[MG](i?B)?)", re.IGNORECASE)
 _WORDS = {
     "string": "text",
     "integer": "a whole number",
@@ -56,6 +58,10 @@ def type_hint(node: Node, types: set[str]) -> str | None:
         return f"a number with a leading zero is ambiguous: write {int(text)}"
     if isinstance(value, str) and "boolean" in types and text.lower() in scalars.YAML_1_1_BOOLEANS:
         return f"write `{scalars.YAML_1_1_BOOLEANS[text.lower()]}`"
+    sized = _SIZE.fullmatch(text) if isinstance(value, str) and "integer" in types else None
+    if sized:
+        number = int(sized["number"]) * (1024 if sized["unit"].upper().startswith("G") else 1)
+        return f"write the number of megabytes alone: {number}"
     if isinstance(value, str) and types & {"integer", "number", "boolean"}:
         typed = scalars.resolve(text.replace("_", ""))
         if "_" in text and isinstance(typed, int):

@@ -94,6 +94,8 @@ FAULTS: list[tuple[str, str, str, str | None]] = [
         "did you mean `runtime`?",
     ),
     ("unknown field", field("§colour: red"), "unknown-field", None),
+    ("another tool's word", field("§env: {BUCKET: a}"), "unknown-field", "`environment`"),
+    ("another tool's handler", trigger("§cron: rate(1 day)"), "unknown-field", "`schedule`"),
     (
         "misspelt deep field",
         field("logging: {§formt: json}"),
@@ -132,6 +134,8 @@ FAULTS: list[tuple[str, str, str, str | None]] = [
     ("text for a boolean", field("versions: {publish: §yes}"), "wrong-type", "write `true`"),
     ("off for a boolean", field("versions: {publish: §off}"), "wrong-type", "write `false`"),
     ("octal", field("timeout: §010"), "wrong-type", "write 10"),
+    ("megabytes", field("memory: §512MB"), "wrong-type", "alone: 512"),
+    ("gigabytes", field("memory: §2 GB"), "wrong-type", "alone: 2048"),
     ("underscores", field("memory: §1_024"), "wrong-type", "1024"),
     ("fraction", field("memory: §256.5"), "wrong-type", None),
     ("word for a list", field("layers: §imaging"), "wrong-type", "[imaging]"),

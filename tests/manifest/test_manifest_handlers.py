@@ -199,6 +199,28 @@ def test_a_layer_may_bring_the_bootstrap(tmp_path: Path) -> None:
     assert manifest.check_code(app) == ()
 
 
+@pytest.mark.parametrize(
+    ("layer", "runtime", "handler", "there"),
+    [
+        ("local", PYTHON, "wrapper.handler", True),
+        ("local", PYTHON, "other.handler", False),
+        ("local", NODE, "/opt/nodejs/node_modules/wrapper/index.handler", True),
+        ("arn:aws:lambda:eu-west-1:123456789012:layer:wrapper:1", PYTHON, "other.handler", True),
+    ],
+)
+def test_a_layer_may_bring_the_handler(
+    tmp_path: Path, layer: str, runtime: str, handler: str, there: bool
+) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "layer/python").mkdir(parents=True)
+    (tmp_path / "layer/python/wrapper.py").write_text("def handler(e, c): ...")
+    (tmp_path / "layer/nodejs/node_modules/wrapper").mkdir(parents=True)
+    (tmp_path / "layer/nodejs/node_modules/wrapper/index.js").write_text("exports.handler = 1")
+    function = Function("a", Code("folder", tmp_path / "src"), runtime, handler, layers=(layer,))
+    app = App("s", tmp_path, {"a": function}, {"local": Layer("local", tmp_path / "layer")})
+    assert [p.code for p in manifest.check_code(app)] == ([] if there else ["handler-not-found"])
+
+
 @pytest.mark.parametrize(("runtime", "handler"), [("java21", "a.B::c"), ("dotnet8", "A::B.C::D")])
 def test_what_is_built_later_is_not_looked_for(tmp_path: Path, runtime: str, handler: str) -> None:
     assert check(tmp_path, runtime, handler) == []

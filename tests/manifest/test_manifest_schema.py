@@ -28,7 +28,7 @@ MODEL = botocore.session.get_session().get_service_model("lambda")
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 ANNOTATIONS = {"title", "description", "examples", "default", "patternErrorMessage"}
-OWN = {"x-seconds", "x-newer-values"}
+OWN = {"x-seconds", "x-newer-values", "x-also-called"}
 ENFORCED = {
     "$ref", "type", "enum", "properties", "patternProperties", "additionalProperties",
     "propertyNames", "required", "minProperties", "maxProperties", "items", "minItems", "maxItems",
@@ -290,7 +290,7 @@ def keywords(part: Any, inside: str = "") -> Iterator[tuple[str, Any]]:
                 yield from keywords(value)
                 continue
             yield name, part
-            if name not in ("examples", "default", "enum", "required", "x-seconds"):
+            if name not in ("examples", "default", "enum", "required", *OWN):
                 yield from keywords(value, name)
 
 
@@ -306,6 +306,13 @@ def test_nothing_in_the_schema_goes_unenforced() -> None:
             assert all(set(form) == {"required"} for form in part["oneOf"])
         if keyword == "not":
             assert set(part["not"]) <= {"enum", "pattern"}
+
+
+def test_other_tools_words_lead_to_fields_of_ours() -> None:
+    for keyword, part in keywords(SCHEMA):
+        if keyword == "x-also-called":
+            assert set(part[keyword].values()) <= set(part["properties"])
+            assert not set(part[keyword]) & set(part["properties"])
 
 
 def test_everything_is_described() -> None:
