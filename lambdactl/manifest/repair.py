@@ -21,6 +21,7 @@ UNREADABLE = "__lambdactl_unreadable__"
 """A scalar that the composer takes as unknown."""
 
 _MOST = 10
+_MANY = 20
 _NEAR = 2
 _ENTRY = re.compile(r"(?P<head>\s*(?:-\s+)*[^\s:#\"'\[{][^:#\"'\[{]*:)\s+\S")
 _WORD = re.compile(r"\s*(?:-\s+)*(?P<word>[\w.-]+)\s*")
@@ -74,13 +75,18 @@ def mend(text: str) -> Repair:
 
 def _hide_braces(pieces: list[str], error: YamlError, words: list[tuple[int, Word]]) -> bool:
     """Hide the braces of unquoted words from where a brace was opened to where that was noticed;
-    False where there are none."""
+    False where there are none. Where there are many such lines, all the rest go at once: each
+    round costs a parse of the whole text."""
+    first, last = error.at[0], max(error.at[0], error.noticed)
+    if len(words) > _MANY:
+        last = len(pieces)
     hidden = False
-    for line in range(error.at[0], max(error.at[0], error.noticed) + 1):
-        if 2 * line - 2 < len(pieces):
-            pieces[2 * line - 2], found = braces.hide(pieces[2 * line - 2])
-            words += [(line, word) for word in found]
-            hidden = hidden or bool(found)
+    for line in range(first, last + 1):
+        if 2 * line - 2 >= len(pieces):
+            break
+        pieces[2 * line - 2], found = braces.hide(pieces[2 * line - 2])
+        words += [(line, word) for word in found]
+        hidden = hidden or bool(found)
     return hidden
 
 

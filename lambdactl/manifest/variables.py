@@ -75,6 +75,8 @@ class _Resolver:
         self.open: dict[int, tuple[str, Node]] = {}
         """Nodes being resolved, with the paths by which they were reached, in order."""
         self.files: dict[Path, str] = {}
+        self.nesting = 0
+        """How many variables stand around the one that is being replaced."""
 
     def node(self, node: Node, path: str) -> Node:
         known = self.done.get(id(node))
@@ -167,7 +169,13 @@ class _Resolver:
                     f"the variable `{_short(shown)}` is not closed",
                     "end it with `}`, or write `$${` for a literal `${`",
                 )
-            value = self.variable(text[start + 2 : end])
+            if self.nesting == MAX_CHAIN:
+                raise _Fault("too-deep", f"variables nest more than {MAX_CHAIN} deep in this text")
+            self.nesting += 1
+            try:
+                value = self.variable(text[start + 2 : end])
+            finally:
+                self.nesting -= 1
             if start == 0 and end == len(text) - 1:
                 return value
             parts.append(text[position:start] + _inline(value, text[start : end + 1]))

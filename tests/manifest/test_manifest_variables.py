@@ -131,6 +131,13 @@ def test_a_long_chain_ends_in_a_problem(project: Project) -> None:
     assert [p.code for p in project.check(f"service: ${{self:x-0}}\n{HEAD}{chain}")] == ["too-deep"]
 
 
+@pytest.mark.parametrize("closed", ["", "}"])
+def test_deep_nesting_ends_in_a_problem(project: Project, closed: str) -> None:
+    text = "${env:A:-" * 5000 + closed * 5000
+    (problem,) = project.check(f"{HEAD}    description: '{text}'\n")
+    assert problem.code == ("too-deep" if closed else "malformed-variable")
+
+
 def test_the_environment_wins_over_env_files_and_the_last_file_over_the_first(
     project: Project,
 ) -> None:
