@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from lambdactl.errors import ThrottledError
+from lambdactl.errors import EnvironmentStoppedError, ThrottledError
 from lambdactl.execution.clock import Clock
 from lambdactl.execution.environment import Environment, Status
 from lambdactl.execution.invocation import Invocation, InvocationResult
@@ -72,6 +72,7 @@ class Pool:
 
         :raises ThrottledError: all of the reserved concurrency is in use.
         :raises EnvironmentStartError: a new environment was needed and could not start.
+        :raises EnvironmentStoppedError: the pool was closed meanwhile.
         """
         if self._reserved is not None and self._in_flight >= self._reserved:
             raise ThrottledError(
@@ -94,30 +95,34 @@ class Pool:
             self._in_flight -= 1
 
     async def close(self) -> None:
-        """Stop every environment; callers that still wait are cancelled."""
+        """Stop every environment; calls that still wait for one end with an error."""
         self._closed = True
         if self._patience is not None:
             self._patience.cancel()
-        for waiter in self._waiting:
-            waiter.cancel()
-        if self._reaper is not None:
-            self._reaper.cancel()
-        for task in self._starts:
+        stopped = EnvironmentStoppedError(f"{self._name} was stopped before it ran")
+        while self._waiting:
+            self._fail_one(stopped)
+        ended = [*self._starts, *([self._reaper] if self._reaper else [])]
+        for task in ended:
             task.cancel()
-        await asyncio.gather(*self._starts, *self._stops, return_exceptions=True)
-        await asyncio.gather(*(environment.stop() for environment in tuple(self._all)))
-        self._all.clear()
+        await asyncio.gather(*ended, return_exceptions=True)
         self._idle.clear()
+        for environment in tuple(self._all):
+            self._discard(environment)
+        if self._stops:
+            # Not gather: whoever cancels this wait must not cancel the stopping.
+            done, _ = await asyncio.wait(self._stops)
+            for task in done:
+                task.result()
 
     # getting one
 
     async def _wait(self) -> Environment:
+        if self._closed:
+            raise EnvironmentStoppedError(f"{self._name} was stopped before it ran")
         waiter: asyncio.Future[Environment] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
-        if not self._all:
-            self._scale()
-        elif self._patience is None:
-            self._be_patient()
+        self._provide()
         try:
             return await waiter
         except asyncio.CancelledError:
@@ -125,32 +130,40 @@ class Pool:
                 self._release(waiter.result())
             raise
 
-    def _be_patient(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._patience = loop.call_later(PATIENCE_S, self._scale)
+    def _provide(self) -> None:
+        """See that those who wait get an environment: soon if one may come free, else now."""
+        if not self._all:
+            self._scale()
+        elif self._patience is None:
+            self._patience = asyncio.get_running_loop().call_later(PATIENCE_S, self._scale)
 
     def _scale(self) -> None:
         """Start environments for those who still wait, as many at a time as there are cores."""
-        self._patience = None
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
         self._waiting = deque(waiter for waiter in self._waiting if not waiter.done())
         wanted = len(self._waiting) - self._starting
         room = self._max - len(self._all)
         for _ in range(min(wanted, room, os.cpu_count() or 1)):
+            try:
+                environment = self._create()
+            except Exception as error:
+                self._fail_one(error)
+                continue
             self._starting += 1
-            environment = self._create()
             self._all.add(environment)
             _keep(self._starts, self._start(environment))
         if len(self._waiting) > self._starting and len(self._all) < self._max:
-            self._be_patient()
+            self._provide()
 
     async def _start(self, environment: Environment) -> None:
         try:
             await environment.initialize()
         except Exception as error:
             self._starting -= 1
-            self._all.discard(environment)
-            await environment.stop()
             self._fail_one(error)
+            self._discard(environment)
             return
         self._starting -= 1
         self._release(environment)
@@ -165,14 +178,14 @@ class Pool:
     # giving it back
 
     def _release(self, environment: Environment) -> None:
+        if self._closed or environment.status is Status.STOPPED:
+            self._discard(environment)
+            return
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(environment)
                 return
-        if self._closed or environment.status is Status.STOPPED:
-            self._discard(environment)
-            return
         environment.idle_since = self._clock.monotonic()
         self._idle.append(environment)
         if self._reaper is None:
@@ -182,6 +195,9 @@ class Pool:
         if environment in self._all:
             self._all.discard(environment)
             _keep(self._stops, environment.stop())
+            if self._waiting:
+                # Somebody may have counted on this one.
+                self._provide()
 
     async def _retire(self) -> None:
         while True:
@@ -189,8 +205,7 @@ class Pool:
             limit = self._clock.monotonic() - self._idle_s
             for environment in [e for e in self._idle if e.idle_since <= limit]:
                 self._idle.remove(environment)
-                self._all.discard(environment)
-                await environment.stop()
+                self._discard(environment)
 
 
 def _keep(tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:

@@ -25,7 +25,7 @@ from tests.execution.wire import NEXT, Client, error_of, response_of
 Init = Callable[[int], str]
 
 
-@dataclass
+@dataclass(repr=False)
 class Machine:
     """Where sandboxes run. ``init(n)`` says how the n-th start of a runtime (from 0) goes:
     "ready", "refuse" (it can't be started), "fail" (it reports an error), "exit", or "hang"."""
@@ -40,6 +40,7 @@ class Machine:
     lines: list[LogLine] = field(default_factory=list)
     busy: int = 0
     """Invocations that are in a runtime now, and the ``most`` there were at once."""
+    on_line: Callable[[str], None] = lambda line: None
 
     def environment(
         self, clock: Clock | None = None, *, timeout_s: int = 3, logging: Logging | None = None
@@ -56,8 +57,12 @@ class Machine:
             Sandbox(self),
             arn=lambda qualifier: f"arn:{qualifier}",
             clock=clock or SystemClock(),
-            sink=self.lines.append,
+            sink=self._sink,
         )
+
+    def _sink(self, line: LogLine) -> None:
+        self.lines.append(line)
+        self.on_line(line.text.decode())
 
     @property
     def text(self) -> list[str]:
