@@ -7,7 +7,7 @@ before anything is built (an alias bomb costs nothing). libyaml parses where PyY
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -56,22 +56,25 @@ class YamlError(Exception):
 
 
 class _Frame:
-    """A list or mapping that is still open."""
+    """A list or mapping that is still open; ``outer`` is what stands for it once it is closed:
+    itself, or the mapping that its tag is short for."""
 
-    __slots__ = ("key", "merges", "node")
+    __slots__ = ("key", "merges", "node", "outer")
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, outer: Node) -> None:
         self.node = node
+        self.outer = outer
         self.key: Node | None = None
         self.merges: list[tuple[Node, Node]] = []
 
 
-def compose(text: str, problems: Problems) -> Node | None:
+def compose(text: str, problems: Problems, tags: Mapping[str, str] | None = None) -> Node | None:
     """The document in ``text``; None if there is none (only comments).
 
+    :param tags: local tags, each with the key it is short for: ``!Ref x`` is ``{Ref: x}``.
     :raises YamlError: the text can't be parsed at all.
     """
-    builder = _Builder(problems)
+    builder = _Builder(problems, tags or {})
     for event in _events(text):
         builder.take(event)
     return builder.root
@@ -100,8 +103,9 @@ def _yaml_error(error: yaml.MarkedYAMLError) -> YamlError:
 
 
 class _Builder:
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Problems, tags: Mapping[str, str]) -> None:
         self.problems = problems
+        self.tags = tags
         self.root: Node | None = None
         self.frames: list[_Frame] = []
         self.anchors: dict[str, Node] = {}
@@ -117,8 +121,8 @@ class _Builder:
                 message = f"this nests more than {MAX_DEPTH} levels deep"
                 raise YamlError(message, _at(event), code="too-large")
             empty: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
-            node = self.named(event, self.tagged(event, Node(empty, *_at(event))))
-            self.frames.append(_Frame(node))
+            node = Node(empty, *_at(event))
+            self.frames.append(_Frame(node, self.named(event, self.tagged(event, node))))
         elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
             self.close()
         elif isinstance(event, yaml.DocumentStartEvent):
@@ -138,6 +142,9 @@ class _Builder:
 
     def tagged(self, event: Any, node: Node) -> Node:
         tag = event.tag
+        if tag in self.tags:
+            key = self.tags[tag]
+            return Node({key: node}, *node.at, keys={key: node.at}, size=1 + node.size)
         if tag and tag != "!" and tag.removeprefix(_CORE) not in _TAGS:
             node.unknown = True
             shown = tag.replace(_CORE, "!!")
@@ -174,7 +181,7 @@ class _Builder:
                 at,
                 did_you_mean(name, self.anchors) or "put text that starts with `*` in quotes",
             )
-        elif any(frame.node is target for frame in self.frames):
+        elif any(frame.outer is target for frame in self.frames):
             self.problems.add("recursive-alias", f"`*{name}` stands inside of itself", at)
         else:
             return target
@@ -184,7 +191,9 @@ class _Builder:
         frame = self.frames.pop()
         if frame.merges:
             self.merge(frame)
-        self.place(frame.node)
+        if frame.outer is not frame.node:
+            frame.outer.size = 1 + frame.node.size
+        self.place(frame.outer)
 
     def place(self, node: Node) -> None:
         if not self.frames:

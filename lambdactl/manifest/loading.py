@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lambdactl.errors import ManifestError, Problem, did_you_mean
+from lambdactl.errors import ManifestError, Problem, UserError, did_you_mean
 from lambdactl.manifest import build, env_file, source
 from lambdactl.manifest.checker import Checker, schema
 from lambdactl.manifest.composer import YamlError, compose
@@ -49,16 +49,21 @@ def load(
     env: Mapping[str, str] | None = None,
     env_files: Sequence[Path] = (),
     start: Path | None = None,
+    parameters: Mapping[str, str] | None = None,
 ) -> App:
     """Read a manifest. Nothing of the functions' code is looked at: see ``check_code``.
 
-    :param path: the manifest, or a folder that holds one; without it, the nearest
-        ``lambdactl.yaml`` in ``start`` (the current folder) and the folders above.
+    :param path: the manifest or SAM template, or a folder that holds one; without it, the nearest
+        ``lambdactl.yaml`` or ``template.yaml`` in ``start`` (the current folder) and the folders
+        above.
     :param stage: the overlay of ``stages`` to lay over it.
     :param env: what ``${env:...}`` sees; ``os.environ`` if left out. It wins over ``env_files``.
+    :param parameters: values of a template's parameters, in place of their defaults.
     :raises ManifestError: with all problems.
     """
-    report = examine(path, stage=stage, env=env, env_files=env_files, start=start)
+    report = examine(
+        path, stage=stage, env=env, env_files=env_files, start=start, parameters=parameters
+    )
     if not report.valid or report.app is None:
         raise ManifestError(report.problems)
     return replace(report.app, warnings=report.problems)
@@ -71,6 +76,7 @@ def examine(
     env: Mapping[str, str] | None = None,
     env_files: Sequence[Path] = (),
     start: Path | None = None,
+    parameters: Mapping[str, str] | None = None,
 ) -> Report:
     """Read a manifest as :func:`load` does, and give problems and what could be read together.
 
@@ -81,11 +87,21 @@ def examine(
     variables = env_file.environment(os.environ if env is None else env, env_files)
     text = source.read(found)
     root = found.absolute().parent
-    reader = _Reader(found, root, stage, variables)
-    return reader.read(text)
+    if source.is_template(text):
+        from lambdactl.manifest.sam.reading import TemplateReader
+
+        return TemplateReader(found, variables, stage=stage, overrides=parameters).read(text)
+    if parameters:
+        raise UserError(
+            f"{source.shown(found)} takes no parameters", hint="they are for SAM templates"
+        )
+    return Reader(found, root, stage, variables).read(text)
 
 
-class _Reader:
+class Reader:
+    """Reads one manifest. What is peculiar to ``lambdactl.yaml`` is in ``compose``, ``prepared``
+    and ``checker``."""
+
     def __init__(self, file: Path, root: Path, stage: str | None, env: Mapping[str, str]) -> None:
         self.file = file
         self.shown = source.shown(file)
@@ -147,7 +163,7 @@ class _Reader:
         """:raises YamlError: the text is not YAML."""
         problems = Problems(self.shown, original)
         problems.shifts = shifts
-        document = compose(text, problems)
+        document = self.compose(text, problems)
         if document is None or document.value is None:
             problems.add(
                 "empty-manifest",
@@ -166,13 +182,24 @@ class _Reader:
             return Report(None, problems.all())
         return self.checked(document, problems)
 
-    def checked(self, document: Node, problems: Problems) -> Report:
+    def compose(self, text: str, problems: Problems) -> Node | None:
+        """:raises YamlError: the text is not YAML."""
+        return compose(text, problems)
+
+    def prepared(self, document: Node, problems: Problems) -> tuple[Node, Node]:
+        """What there is to check, without what functions share and with it."""
         document = self.staged(document, problems)
         skip = {key for key in document.value if key == "stages" or key.startswith("x-")}
         document = resolve(document, self.context, problems, skip)
-        own = document.get("functions")
-        document = _with_defaults(document)
-        checker = Checker(schema(), problems)
+        return document, _with_defaults(document)
+
+    def checker(self, problems: Problems) -> Checker:
+        return Checker(schema(), problems)
+
+    def checked(self, document: Node, problems: Problems) -> Report:
+        written, document = self.prepared(document, problems)
+        own = written.get("functions")
+        checker = self.checker(problems)
         values = checker.check(document, checker.root, "")
         functions, defaults = document.get("functions"), document.get("defaults")
         sound: list[str] = []

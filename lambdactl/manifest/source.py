@@ -11,11 +11,15 @@ from typing import NamedTuple
 from lambdactl.errors import Location, ManifestError, Problem
 from lambdactl.manifest.document import LINE_BREAK, Problems
 
-NAMES = ("lambdactl.yaml", "lambdactl.yml")
+NAMES = ("lambdactl.yaml", "lambdactl.yml", "template.yaml", "template.yml", "template.json")
+"""Names under which a manifest is found by itself: our own, then a SAM template."""
 MAX_BYTES = 1024 * 1024
 _FORBIDDEN = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f"
 _FORBIDDEN_BEYOND_ASCII = _FORBIDDEN + "\x80-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff"
 """Characters that YAML does not allow: https://yaml.org/spec/1.2.2/#51-character-set."""
+_SECTIONS = "(?:AWSTemplateFormatVersion|Resources|Transform)"
+_YAML_SECTION = re.compile(rf"^([\"']?){_SECTIONS}\1[ \t]*:", re.MULTILINE)
+_JSON_SECTION = re.compile(rf'"{_SECTIONS}"\s*:')
 _TAB_INDENT = re.compile(r"[ ]*\t[ \t]*(?=\S)")
 
 
@@ -52,6 +56,12 @@ def require(path: Path | None, start: Path | None) -> Path:
         above = "" if path is not None else " or a folder above it"
         file, message = str(folder / NAMES[0]), f"there is no {NAMES[0]} in {folder}{above}"
     raise ManifestError([Problem(message, Location(file), hint, code="file-not-found")])
+
+
+def is_template(text: str) -> bool:
+    """Whether this is a SAM or CloudFormation template, by the names of its sections."""
+    pattern = _JSON_SECTION if text.lstrip().startswith("{") else _YAML_SECTION
+    return pattern.search(text) is not None
 
 
 def shown(path: Path) -> str:

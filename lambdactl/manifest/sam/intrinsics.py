@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from lambdactl.errors import did_you_mean
 from lambdactl.manifest.document import Node, plain
-from lambdactl.manifest.sam.values import NO_VALUE, Value, made, moved, resource_of, text_of
+from lambdactl.manifest.sam.values import NO_VALUE, Value, made, moved, text_of
 
 if TYPE_CHECKING:
     from lambdactl.manifest.sam.template import Template
@@ -59,7 +59,9 @@ def is_function(node: Node) -> bool:
     """Whether the mapping is a call of a function (``{"Fn::Sub": ...}``)."""
     if not isinstance(node.value, dict) or len(node.value) != 1:
         return False
-    key = next(iter(node.value))
+    key, argument = next(iter(node.value.items()))
+    if key == "Condition":  # a condition by name; in an IAM policy a mapping
+        return isinstance(argument.value, str)
     return key in FUNCTIONS or (key.startswith("Fn::") and not key.startswith(LOOP))
 
 
@@ -93,7 +95,7 @@ def _mapping(scope: Template, node: Node) -> Node:
         changed = changed or new is not node.value.get(key)
         if new is not NO_VALUE:
             children[key], keys[key] = new, at
-    if not changed:
+    if not changed and len(children) == len(node.value):
         return node
     return Value(children, *node.at, keys=keys, size=1 + sum(c.size for c in children.values()))
 
@@ -482,22 +484,18 @@ def _and(scope: Template, argument: Node, at: Node) -> Node:
     parts = argument.value if isinstance(argument.value, list) else []
     if not parts:
         return _malformed(scope, at, "`Fn::And` takes a list of conditions")
-    return made(all([truth(scope, part) for part in parts]), at)
+    return made(all(truth(scope, part) for part in parts), at)
 
 
 def _or(scope: Template, argument: Node, at: Node) -> Node:
     parts = argument.value if isinstance(argument.value, list) else []
     if not parts:
         return _malformed(scope, at, "`Fn::Or` takes a list of conditions")
-    return made(any([truth(scope, part) for part in parts]), at)
+    return made(any(truth(scope, part) for part in parts), at)
 
 
 def _condition(scope: Template, argument: Node, at: Node) -> Node:
-    name = text_of(argument)
-    if name is None:
-        # `Condition: {StringEquals: ...}` of an IAM policy is not a call.
-        return made({"Condition": plain(resolve(scope, argument))}, at)
-    return made(scope.condition(name, argument), at)
+    return made(scope.condition(argument.text, argument), at)
 
 
 FUNCTIONS: dict[str, Function] = {
@@ -522,5 +520,3 @@ FUNCTIONS: dict[str, Function] = {
     "Fn::Transform": _transform,
     "Ref": _ref,
 }
-
-__all__ = ["FUNCTIONS", "TAGS", "entries", "is_function", "resolve", "resource_of", "truth"]

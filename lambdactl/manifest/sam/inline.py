@@ -1,0 +1,75 @@
+"""Code that stands in the template itself (``InlineCode``, ``ZipFile``) -> a file that can run.
+
+CloudFormation puts it into a file ``index`` and adds the module ``cfnresponse`` (Python) or
+``cfn-response`` (Node.js) for functions behind custom resources:
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-lambda-function-code.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from lambdactl.manifest.document import Node
+from lambdactl.manifest.sam.draft import Draft, Fields
+from lambdactl.manifest.sam.template import Resource
+from lambdactl.manifest.sam.values import made, text_of
+
+HERE = Path(__file__).parent
+_SUFFIXES = {"python": ".py", "nodejs": ".js", "ruby": ".rb"}
+_MODULE = re.compile(r"^(?:import|export)\s", re.MULTILINE)
+
+
+def put(draft: Draft, resource: Resource, fields: Fields, inline: Node) -> None:
+    """Set ``code`` to the folder of the file that the code is written to."""
+    text = text_of(inline)
+    if text is None:
+        fields.put("code", inline, "InlineCode")
+        return
+    family = re.sub(r"[^a-z].*", "", resource.text("Runtime") or "")
+    suffix = _SUFFIXES.get(family, "")
+    if suffix == ".js" and _MODULE.search(text):
+        suffix = ".mjs"
+    files = {f"index{suffix}": text}
+    for module, name in (("cfnresponse", "cfnresponse.py"), ("cfn-response", "cfn-response.js")):
+        if module in text and name.endswith(suffix[-2:] or "-"):
+            files[name] = (HERE / "modules" / name).read_text(encoding="utf-8")
+    if draft.thorough:
+        folder = draft.root / "inline" / resource.key
+        draft.files.update({folder / name: content for name, content in files.items()})
+    else:
+        identity = "\0".join(f"{name}\0{content}" for name, content in sorted(files.items()))
+        folder = keep_folder("inline", identity)
+        for name, content in files.items():
+            _write(folder / name, content)
+    fields.put("code", made(draft.path(str(folder)), inline), "InlineCode")
+
+
+def keep_folder(kind: str, identity: str) -> Path:
+    """A folder of the user's cache that belongs to ``identity`` and is there already, or made."""
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:20]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lambdactl"
+    folder = cache / kind / digest
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        user = os.getuid() if hasattr(os, "getuid") else 0
+        folder = Path(tempfile.gettempdir()) / f"lambdactl-{user}" / kind / digest
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _write(path: Path, content: str) -> None:
+    """Write once: another lambdactl may be running the same file."""
+    with contextlib.suppress(OSError):
+        if path.read_text(encoding="utf-8") == content:
+            return
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(content)
+    Path(name).chmod(0o644)
+    Path(name).replace(path)

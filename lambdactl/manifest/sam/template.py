@@ -1,0 +1,306 @@
+"""One template: its sections, its resources, and the names that its functions can refer to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from lambdactl.errors import did_you_mean
+from lambdactl.manifest.document import Node, Problems
+from lambdactl.manifest.sam import intrinsics, parameters
+from lambdactl.manifest.sam.globals import with_globals
+from lambdactl.manifest.sam.values import NO_VALUE, Value, made, moved, text_of
+
+ACCOUNT = "123456789012"
+FUNCTION_TYPES = ("AWS::Serverless::Function", "AWS::Lambda::Function")
+_ID = re.compile("[^a-z0-9]")
+
+
+@dataclass(slots=True, eq=False)
+class Resource:
+    """One resource; ``body`` is all that stands under its logical id."""
+
+    name: str
+    type: str
+    body: Node
+    at: tuple[int, int]
+    template: Template
+    properties: Node
+    """As written; for a serverless resource with ``Globals`` laid under."""
+
+    def get(self, *path: str | int) -> Node | None:
+        """A property with its functions replaced."""
+        first = self.properties.get(path[0]) if path else self.properties
+        if first is None:
+            return None
+        node: Node | None = self.template.resolve(first)
+        if node is NO_VALUE:
+            return None
+        return node.get(*path[1:]) if node is not None and len(path) > 1 else node
+
+    def text(self, *path: str | int) -> str | None:
+        """A property that is a text; None where it is something else, or not there."""
+        return text_of(self.get(*path))
+
+    @property
+    def is_function(self) -> bool:
+        return self.type in FUNCTION_TYPES
+
+    @property
+    def key(self) -> str:
+        """Its name in the manifest: the logical id, after those of the nested stacks around."""
+        return f"{self.template.prefix}{self.name}"
+
+    @property
+    def physical_name(self) -> str:
+        """What it is called in AWS: its own name property, else after its logical id."""
+        from lambdactl.manifest.sam.attributes import filled, table
+
+        known = table().get(self.type, {})
+        given = self.text(known["name"]) if "name" in known else None
+        if given is not None:
+            return given
+        name = self.key.lower() if known.get("lower") else self.key
+        if (self.text("FifoQueue") or self.text("FifoTopic") or "").lower() == "true":
+            name = f"{name}.fifo"
+        return filled(known["default"], self._values(name)) if "default" in known else name
+
+    def reference(self) -> str:
+        """What ``Ref`` gives."""
+        from lambdactl.manifest.sam.attributes import filled, table
+
+        name = self.physical_name
+        known = table().get(self.type, {})
+        return filled(known.get("ref", "${name}"), self._values(name))
+
+    def attribute(self, attribute: str) -> str | None:
+        """What ``GetAtt`` gives; None where that is not known."""
+        from lambdactl.manifest.sam.attributes import filled, table
+
+        known = table().get(self.type, {}).get("attributes", {})
+        if attribute not in known:
+            return None
+        return filled(known[attribute], self._values(self.physical_name))
+
+    def _values(self, name: str) -> Mapping[str, str]:
+        pseudo = self.template.pseudo
+        return {
+            "name": name,
+            "id": _ID.sub("", self.key.lower()),
+            "region": pseudo("AWS::Region"),
+            "account": pseudo("AWS::AccountId"),
+            "partition": pseudo("AWS::Partition"),
+            "suffix": pseudo("AWS::URLSuffix"),
+        }
+
+
+class Template:
+    """A template that is being read. ``overrides`` are values of its parameters; ``prefix``
+    comes before the names of a nested one's resources; ``stack`` makes the template of a nested
+    stack from its resource (None where that can't be read)."""
+
+    def __init__(
+        self,
+        document: Node,
+        problems: Problems,
+        *,
+        folder: Path,
+        overrides: Mapping[str, Node | str],
+        region: str,
+        prefix: str = "",
+        stack: Callable[[Resource], Template | None] = lambda _: None,
+    ) -> None:
+        self.document = document
+        self.problems = problems
+        self.folder = folder
+        self.overrides = overrides
+        self.region = region
+        self.prefix = prefix
+        self.stack = stack
+        self.parameters: dict[str, Node] = {}
+        self.resolved: dict[int, tuple[Node, Node]] = {}
+        """Results of functions by the id of their node, which is kept so that the id stays."""
+        self.calls: list[Node] = []
+        """Functions being computed."""
+        self._conditions: dict[str, bool] = {}
+
+    @property
+    def nested(self) -> bool:
+        return bool(self.prefix)
+
+    def section(self, name: str) -> Node | None:
+        """A section of the template, where it is a mapping."""
+        node = self.document.get(name)
+        if node is not None and not node.is_mapping and not node.unknown:
+            if node.value is not None:
+                self.problems.add("wrong-type", f"`{name}` must be a mapping", node)
+            return None
+        return node
+
+    def resolve(self, node: Node) -> Node:
+        """``node`` with all functions replaced."""
+        return intrinsics.resolve(self, node)
+
+    @cached_property
+    def resources(self) -> dict[str, Resource]:
+        """The resources whose condition holds, by logical id."""
+        return {name: resource for name, resource in self._resources() if self.exists(resource)}
+
+    def _resources(self) -> Iterator[tuple[str, Resource]]:
+        section, shared = self.section("Resources"), self.section("Globals")
+        if section is None:
+            return
+        for name, body, at in intrinsics.entries(self, section):
+            if body.unknown:
+                continue
+            kind = text_of(body.get("Type"))
+            if not body.is_mapping or kind is None:
+                message = f"the resource `{name}` needs `Type`"
+                self.problems.add("missing-field", message, at)
+                continue
+            properties = body.get("Properties")
+            if properties is None or not properties.is_mapping:
+                properties = Node({}, *at)
+            properties = with_globals(shared, kind, properties)
+            yield name, Resource(name, kind, body, at, self, properties)
+
+    def exists(self, resource: Resource) -> bool:
+        """Whether the resource's condition holds."""
+        condition = resource.body.get("Condition")
+        name = text_of(condition)
+        return name is None or condition is None or self.condition(name, condition)
+
+    def of_type(self, *types: str) -> list[Resource]:
+        """The resources of some types, in the order of the file."""
+        return [resource for resource in self.resources.values() if resource.type in types]
+
+    # Names
+
+    def pseudo(self, name: str) -> str:
+        """The value of a pseudo parameter that is a text.
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html
+        """
+        china, gov = self.region.startswith("cn-"), self.region.startswith("us-gov-")
+        return {
+            "AWS::AccountId": ACCOUNT,
+            "AWS::Partition": "aws-cn" if china else "aws-us-gov" if gov else "aws",
+            "AWS::Region": self.region,
+            "AWS::StackId": f"arn:aws:cloudformation:{self.region}:{ACCOUNT}:stack/local/"
+            "51af3dc0-da77-11e4-872e-1234567db123",
+            "AWS::StackName": "local",
+            "AWS::URLSuffix": "amazonaws.com.cn" if china else "amazonaws.com",
+        }[name]
+
+    def knows(self, name: str) -> bool:
+        """Whether a parameter or a resource has this name."""
+        declared = self.document.get("Parameters", name)
+        return declared is not None or name in self.declared
+
+    @cached_property
+    def declared(self) -> dict[str, Resource]:
+        """All resources, those whose condition does not hold too."""
+        return dict(self._resources())
+
+    def reference(self, name: str, at: Node) -> Node:
+        """What ``Ref`` gives for a name."""
+        if name == "AWS::NoValue":
+            return NO_VALUE
+        if name == "AWS::NotificationARNs":
+            return made([], at)
+        if name.startswith("AWS::"):
+            try:
+                return made(self.pseudo(name), at)
+            except KeyError:
+                return self._not_there(name, at)
+        declared = self.document.get("Parameters", name)
+        if declared is not None:
+            return parameters.value(self, name, declared, at)
+        resource = self.declared.get(name)
+        if resource is not None:
+            return made(resource.reference(), at, resource=resource)
+        return self._generated(name, at)
+
+    def attribute(self, name: str, attribute: str, at: Node) -> Node:
+        """What ``GetAtt`` gives."""
+        resource = self.declared.get(name)
+        if resource is None:
+            return self._generated_attribute(name, attribute, at)
+        if attribute.startswith("Outputs."):
+            return self._output(resource, attribute.removeprefix("Outputs."), at)
+        text = resource.attribute(attribute)
+        if text is None:
+            what = f"the attribute `{attribute}` of `{name}` ({resource.type})"
+            return intrinsics.stand_in(self, at, what, f"{name}.{attribute}")
+        return made(text, at, resource=resource)
+
+    def _output(self, resource: Resource, name: str, at: Node) -> Node:
+        template = self.stack(resource)
+        output = template.document.get("Outputs", name, "Value") if template is not None else None
+        if template is None or output is None:
+            what = f"the output `{name}` of `{resource.name}`"
+            return intrinsics.stand_in(self, at, what, f"{resource.name}.{name}")
+        found = template.resolve(output)
+        return moved(found, at) if found is not NO_VALUE else found
+
+    def _generated(self, name: str, at: Node) -> Node:
+        """A resource that SAM makes: ``ServerlessRestApi``, ``HelloRole``, ``Hello.Alias``.
+        https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-generated-resources.html
+        """
+        owner, _, part = name.partition(".")
+        resource = self.declared.get(owner)
+        if part in ("Alias", "Version", "Stage") and resource is not None:
+            alias = resource.text("AutoPublishAlias") if part == "Alias" else None
+            if resource.is_function:
+                text = f"{resource.attribute('Arn')}:{alias or 1}"
+                return made(text, at, resource=resource)
+            return made(resource.text("StageName") or "$default", at)
+        if self._is_generated(name):
+            return made(name, at)
+        return self._not_there(name, at)
+
+    def _is_generated(self, name: str) -> bool:
+        return name.startswith("Serverless") or any(
+            name.startswith(known) for known in self.declared if name != known
+        )
+
+    def _generated_attribute(self, name: str, attribute: str, at: Node) -> Node:
+        owner = next((n for n in self.declared if name == f"{n}Role"), None)
+        if owner is not None and attribute == "Arn":
+            partition, account = self.pseudo("AWS::Partition"), self.pseudo("AWS::AccountId")
+            return made(f"arn:{partition}:iam::{account}:role/{self.prefix}{name}", at)
+        if not self._is_generated(name):
+            return self._not_there(name, at)
+        what = f"the attribute `{attribute}` of `{name}`"
+        return intrinsics.stand_in(self, at, what, f"{name}.{attribute}")
+
+    def _not_there(self, name: str, at: Node) -> Node:
+        declared = self.document.get("Parameters")
+        known = [*(declared.value if declared is not None and declared.is_mapping else ())]
+        self.problems.add(
+            "unknown-reference",
+            f"there is no parameter or resource `{name}`",
+            at,
+            did_you_mean(name, [*known, *self.declared]),
+        )
+        return Value(None, *at.at, unknown=True)
+
+    def condition(self, name: str, at: Node) -> bool:
+        """Whether the condition ``name`` holds."""
+        known = self._conditions.get(name)
+        if known is not None:
+            return known
+        conditions = self.section("Conditions")
+        found = {}
+        if conditions is not None:
+            found = {key: node for key, node, _ in intrinsics.entries(self, conditions)}
+        if name not in found:
+            message = f"there is no condition `{name}`"
+            self.problems.add("unknown-condition", message, at, did_you_mean(name, found))
+            self._conditions[name] = True
+            return True
+        holds = intrinsics.truth(self, found[name])
+        self._conditions[name] = holds
+        return holds
