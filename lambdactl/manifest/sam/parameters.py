@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lambdactl.errors import UserError, did_you_mean
 from lambdactl.manifest import scalars
 from lambdactl.manifest.document import Node
+from lambdactl.manifest.sam.faults import stand_in
 from lambdactl.manifest.sam.values import Value, made, moved, text_of
 
 if TYPE_CHECKING:
@@ -81,8 +82,6 @@ def value(scope: Template, name: str, declared: Node, at: Node) -> Node:
     if known is None:
         known = scope.parameters[name] = _value(scope, name, declared)
     if known.unknown and known.value is None:
-        from lambdactl.manifest.sam.intrinsics import stand_in
-
         hint = f"--parameter-overrides {name}=... gives it one"
         return stand_in(scope, at, f"the value of the parameter `{name}`", name, hint)
     return moved(known, at)
@@ -100,8 +99,6 @@ def _value(scope: Template, name: str, declared: Node) -> Node:
     else:
         return Value(None, *declared.at, unknown=True)
     if kind.startswith(_SSM) and node.text:
-        from lambdactl.manifest.sam.intrinsics import stand_in
-
         what = f"what Parameter Store has under `{node.text}`"
         return stand_in(scope, node, what, node.text)
     _check(scope, name, declared, node, kind)

@@ -11,8 +11,11 @@ from pathlib import Path
 from lambdactl.errors import did_you_mean
 from lambdactl.manifest.document import Node, Problems
 from lambdactl.manifest.sam import intrinsics, parameters
+from lambdactl.manifest.sam.conditions import truth
+from lambdactl.manifest.sam.faults import stand_in, unknown
 from lambdactl.manifest.sam.globals import with_globals
-from lambdactl.manifest.sam.values import NO_VALUE, Value, made, moved, text_of
+from lambdactl.manifest.sam.loops import entries
+from lambdactl.manifest.sam.values import NO_VALUE, made, moved, text_of
 
 ACCOUNT = "123456789012"
 FUNCTION_TYPES = ("AWS::Serverless::Function", "AWS::Lambda::Function")
@@ -153,7 +156,7 @@ class Template:
         section, shared = self.section("Resources"), self.section("Globals")
         if section is None:
             return
-        for name, body, at in intrinsics.entries(self, section):
+        for name, body, at in entries(self, section):
             if body.unknown:
                 continue
             kind = text_of(body.get("Type"))
@@ -233,7 +236,7 @@ class Template:
         text = resource.attribute(attribute)
         if text is None:
             what = f"the attribute `{attribute}` of `{name}` ({resource.type})"
-            return intrinsics.stand_in(self, at, what, f"{name}.{attribute}")
+            return stand_in(self, at, what, f"{name}.{attribute}")
         return made(text, at, resource=resource)
 
     def _output(self, resource: Resource, name: str, at: Node) -> Node:
@@ -241,7 +244,7 @@ class Template:
         output = template.document.get("Outputs", name, "Value") if template is not None else None
         if template is None or output is None:
             what = f"the output `{name}` of `{resource.name}`"
-            return intrinsics.stand_in(self, at, what, f"{resource.name}.{name}")
+            return stand_in(self, at, what, f"{resource.name}.{name}")
         found = template.resolve(output)
         return moved(found, at) if found is not NO_VALUE else found
 
@@ -274,7 +277,7 @@ class Template:
         if not self._is_generated(name):
             return self._not_there(name, at)
         what = f"the attribute `{attribute}` of `{name}`"
-        return intrinsics.stand_in(self, at, what, f"{name}.{attribute}")
+        return stand_in(self, at, what, f"{name}.{attribute}")
 
     def _not_there(self, name: str, at: Node) -> Node:
         declared = self.document.get("Parameters")
@@ -285,7 +288,7 @@ class Template:
             at,
             did_you_mean(name, [*known, *self.declared]),
         )
-        return Value(None, *at.at, unknown=True)
+        return unknown(at)
 
     def condition(self, name: str, at: Node) -> bool:
         """Whether the condition ``name`` holds."""
@@ -295,12 +298,12 @@ class Template:
         conditions = self.section("Conditions")
         found = {}
         if conditions is not None:
-            found = {key: node for key, node, _ in intrinsics.entries(self, conditions)}
+            found = {key: node for key, node, _ in entries(self, conditions)}
         if name not in found:
             message = f"there is no condition `{name}`"
             self.problems.add("unknown-condition", message, at, did_you_mean(name, found))
             self._conditions[name] = True
             return True
-        holds = intrinsics.truth(self, found[name])
+        holds = truth(self, found[name])
         self._conditions[name] = holds
         return holds
