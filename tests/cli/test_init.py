@@ -57,20 +57,24 @@ def test_the_default_python_runtime_is_one_that_is_here(tmp_path: Path) -> None:
     assert created.runtime == f"python3.{sys.version_info.minor}"
 
 
-@pytest.mark.node
-def test_the_default_node_runtime_is_the_installed_one() -> None:
-    version = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout
-    major = version.strip().lstrip("v").split(".")[0]
-    expected = f"nodejs{major}.x" if major in {"20", "22", "24"} else "nodejs24.x"
-    assert scaffold.default_runtime("nodejs") == expected
-
-
-def test_a_broken_node_does_not_stop_init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("script", "runtime"),
+    [
+        ("echo v22.11.0", "nodejs22.x"),
+        ("echo v23.1.0", "nodejs24.x"),  # no runtime of Lambda's
+        ("echo v14.21.3", "nodejs24.x"),  # Lambda takes no new functions on it
+        ("exit 3", "nodejs24.x"),
+        ("echo what", "nodejs24.x"),
+    ],
+)
+def test_the_default_node_runtime_is_the_installed_one_if_lambda_has_it(
+    script: str, runtime: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     node = tmp_path / "node"
-    node.write_text("#!/bin/sh\nexit 3\n")
+    node.write_text(f"#!/bin/sh\n{script}\n")
     node.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert scaffold.default_runtime("nodejs") == "nodejs24.x"
+    assert scaffold.default_runtime("nodejs") == runtime
 
 
 def test_json_output_tells_the_same(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
