@@ -25,50 +25,43 @@ def main():
     The stack under a handler is four frames high (script, main, run, handle), as it is on Lambda:
     a function that recurses too deep fails at the same depth.
     """
-    log = surroundings.set_up()
+    surroundings.set_up()
     connection = wire.Connection(os.environ["AWS_LAMBDA_RUNTIME_API"])
     try:
-        handler = load(os.environ["_HANDLER"], connection, log)
+        handler = load(os.environ["_HANDLER"], connection)
         if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
             from lambdactl_runtime import snapstart
 
-            snapstart.suspend(connection, log)
-        run(handler, connection, log)
+            snapstart.suspend(connection)
+        run(handler, connection)
     except wire.Disconnected:
-        # Nobody is left to serve. Leaving must not wait for the function's threads.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
+        surroundings.leave()
 
 
-def load(name, connection, log):
+def load(name, connection):
     """Return the handler called `name`, or report why there is none and exit with status 1."""
-    # importlib is what puts the frames into the stack trace of a module that raises.
+    # The stack trace of a module that raises shows that importlib imported it.
     from importlib import import_module
 
     try:
-        module_name, dot, function_name = name.rpartition(".")
-        if not dot:
-            # The words of Python's own complaint about `module, function = name.rsplit(".", 1)`.
-            raise _fault(
-                "Runtime.MalformedHandlerName",
-                "Bad handler '%s': not enough values to unpack (expected 2, got 1)" % name,
-            )
+        try:
+            module_name, function_name = name.rsplit(".", 1)
+        except ValueError as error:
+            raise _fault("MalformedHandlerName", "Bad handler '%s': %s" % (name, error))
         if module_name.split(".")[0] in sys.builtin_module_names:
             raise _fault(
-                "Runtime.BuiltInModuleConflict",
+                "BuiltInModuleConflict",
                 "Cannot use built-in module %s as a handler module" % module_name,
             )
         try:
             module = import_module(module_name.replace("/", "."))
         except ImportError as error:
             raise _fault(
-                "Runtime.ImportModuleError",
-                "Unable to import module '%s': %s" % (module_name, error),
+                "ImportModuleError", "Unable to import module '%s': %s" % (module_name, error)
             )
         except SyntaxError as error:
             raise _fault(
-                "Runtime.UserCodeSyntaxError",
+                "UserCodeSyntaxError",
                 "Syntax error in module '%s': %s" % (module_name, error),
                 ['  File "%s" Line %s\n    %s' % (error.filename, error.lineno, error.text)],
             )
@@ -76,34 +69,34 @@ def load(name, connection, log):
             return getattr(module, function_name)
         except AttributeError:
             raise _fault(
-                "Runtime.HandlerNotFound",
+                "HandlerNotFound",
                 "Handler '%s' missing on module '%s'" % (function_name, module_name),
             )
     except Exception as error:
         from lambdactl_runtime import faults
 
-        faults.fail_init(error, connection, log)
+        faults.fail_init(error, connection)
 
 
-def run(handler, connection, log):
+def run(handler, connection):
     """Serve one event after another."""
     home = os.getpid()
     connection.request_next()
     while True:
         event = connection.receive_event()
         surroundings.begin(event)
-        kind, body, content_type, xray_cause = handle(handler, event, log)
+        kind, body, content_type, xray_cause = handle(handler, event)
         if os.getpid() != home:
             # A child that the handler forked came back from it. Its parent answers.
-            os._exit(0)
+            surroundings.leave()
         connection.answer_and_request_next(event, kind, body, content_type, xray_cause)
 
 
-def handle(handler, event, log):
+def handle(handler, event):
     """Call the handler. Returns what to tell the Runtime API: "response" or "error", the body, its
     content type, and for an error the cause as X-Ray wants it."""
     try:
-        context = LambdaContext(event, log)
+        context = LambdaContext(event)
         argument = payload.parse(event.body) if event.is_json else event.body
         response = handler(argument, context)
         if isinstance(response, bytes):
@@ -112,11 +105,13 @@ def handle(handler, event, log):
     except Exception as error:
         from lambdactl_runtime import faults
 
-        return faults.answer(error, event.request_id, log)
-    return "response", text.encode(), "application/json", None
+        failure = faults.examine(error, event.request_id)
+    else:
+        return "response", text.encode(), "application/json", None
+    return faults.answer(*failure)
 
 
-def _fault(error_type, message, trace=None):
+def _fault(name, message, trace=None):
     from lambdactl_runtime.faults import Fault
 
-    return Fault(error_type, message, trace)
+    return Fault(name, message, trace)

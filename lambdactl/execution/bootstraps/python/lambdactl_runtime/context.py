@@ -5,6 +5,8 @@ import os
 import sys
 import time
 
+from lambdactl_runtime import surroundings
+
 _W3C_FIELDS = ("traceparent", "tracestate", "baggage")
 
 
@@ -35,11 +37,10 @@ class LambdaContext:
     """What an invocation knows about itself.
 
     :param event: the :class:`lambdactl_runtime.wire.Event`.
-    :param log: the log sink that `log()` writes to.
     :raises Fault: the client context or the identity isn't JSON.
     """
 
-    def __init__(self, event, log):
+    def __init__(self, event):
         client_context = identity = None
         if event.client_context:
             client_context = _parse(event.client_context, "Client Context")
@@ -66,7 +67,6 @@ class LambdaContext:
         self.identity.cognito_identity_id = find("cognitoIdentityId")
         self.identity.cognito_identity_pool_id = find("cognitoIdentityPoolId")
         self._epoch_deadline_time_in_ms = event.deadline_ms
-        self._log_sink = log
 
     def get_remaining_time_in_millis(self):
         """Milliseconds until the invocation times out, never below 0."""
@@ -80,7 +80,8 @@ class LambdaContext:
         """Write to the function's log, as it is: no level, no line end."""
         logging = sys.modules.get("logging")
         if logging is None:
-            self._log_sink.log(str(msg))
+            # Nobody has changed the root logger's handler yet, which would be asked for this.
+            surroundings.log.log(str(msg))
             return
         for handler in logging.getLogger().handlers:
             if hasattr(handler, "log_sink"):
@@ -129,5 +130,5 @@ def _parse(header, name):
         from lambdactl_runtime.faults import Fault
 
         raise Fault(
-            "Runtime.LambdaContextUnmarshalError", "Unable to parse %s JSON: %s" % (name, error)
+            "LambdaContextUnmarshalError", "Unable to parse %s JSON: %s" % (name, error)
         )

@@ -18,7 +18,7 @@ def parse(body):
         text = str(body, "utf-8")
         return json.loads(text[1:] if text[:1] == "\ufeff" else text, parse_constant=refuse_constant)
     except Exception as error:
-        raise Fault("Runtime.UnmarshalError", "Unable to unmarshal input: %s" % error)
+        raise Fault("UnmarshalError", "Unable to unmarshal input: %s" % error)
 
 
 def encode(value, quote):
@@ -67,7 +67,13 @@ def encode(value, quote):
             ["%s: %s" % (quote(_key(key)), item(value)) for key, value in mapping.items()]
         )
 
-    return item(value)
+    try:
+        return item(value)
+    except RecursionError:
+        # In the words of `simplejson`, whose recursion is in C.
+        raise RecursionError(
+            "maximum recursion depth exceeded while encoding a JSON object"
+        ) from None
 
 
 def _as_dict(value):

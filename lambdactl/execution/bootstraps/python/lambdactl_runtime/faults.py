@@ -28,34 +28,41 @@ _UNHANDLED = (
 class Fault(Exception):
     """An init or an invocation that failed outside the function's own code."""
 
-    def __init__(self, error_type, message, trace=None):
+    def __init__(self, name, message, trace=None):
         super().__init__(message)
-        self.error_type = error_type
+        self.error_type = "Runtime." + name
         self.message = message
         self.trace = trace
 
 
-def answer(error, request_id, log):
-    """Log the failure of an invocation. Returns what `handle` returns for it."""
+def examine(error, request_id):
+    """What there is to say of a failed invocation: the error JSON and the cause for X-Ray (two
+    dicts). Only this needs the error itself."""
     if isinstance(error, Fault):
-        frames = []
-        cause = _xray_cause("LambdaValidationError", error.message, frames)
-    else:
-        frames = _user_frames(error.__traceback__)
-        cause = _xray_cause(type(error).__name__, str(error), frames)
-    report = _report(error, frames, request_id)
-    log_error(report, log)
+        cause = _xray_cause("LambdaValidationError", error.message, [])
+        return _report(error, [], request_id), cause
+    frames = _user_frames(error.__traceback__)
+    cause = _xray_cause(type(error).__name__, str(error), frames)
+    return _report(error, frames, request_id), cause
+
+
+def answer(report, cause):
+    """Log it. Returns what `handle` returns for it."""
+    log_error(report)
     body = payload.to_json(report).encode()
+    cause = payload.to_json(cause)
+    if len(cause.encode()) >= _MAX_XRAY_BYTES:
+        cause = None
     return "error", body, "application/json", cause
 
 
-def fail_init(error, connection, log):
+def fail_init(error, connection):
     """Log and report that the function can't be loaded; exit with status 1."""
     import logging
 
     report = describe(error)
     logging.warning(_UNHANDLED)
-    log_error(report, log)
+    log_error(report)
     connection.call("POST", "init/error", payload.to_json(report).encode(), report["errorType"])
     sys.exit(1)
 
@@ -82,8 +89,7 @@ def _report(error, frames, request_id):
 def _user_frames(tb):
     """The stack trace as (file, line, function, source) tuples, without the runtime's frames."""
     frames = [tuple(frame) for frame in traceback.extract_tb(tb)]
-    while frames and frames[0][0].startswith(_HERE):
-        del frames[0]
+    frames = [frame for frame in frames if not frame[0].startswith(_HERE)]
     # AWS's client knows its own frames by the name of their file, so a function's bootstrap.py
     # goes with them, unless it is all there is.
     for index, frame in enumerate(frames):
@@ -93,7 +99,7 @@ def _user_frames(tb):
 
 
 def _xray_cause(error_type, message, frames):
-    cause = {
+    return {
         "working_directory": os.getcwd(),
         "exceptions": [
             {
@@ -107,11 +113,9 @@ def _xray_cause(error_type, message, frames):
         ],
         "paths": list({frame[0]: None for frame in frames}),
     }
-    text = payload.to_json(cause)
-    return text if len(text.encode()) < _MAX_XRAY_BYTES else None
 
 
-def log_error(report, log):
+def log_error(report):
     """Log an error JSON (a dict) in the function's log format."""
     if surroundings.JSON_LOGS:
         logging = sys.modules.get("logging")
@@ -119,7 +123,7 @@ def log_error(report, log):
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", utc(time.time()))
         entry = {"timestamp": moment, "level": "ERROR"}
         entry.update(report)
-        log.log_error([payload.to_json(entry)])
+        surroundings.log.log_error([payload.to_json(entry)])
         return
     lines = ["[ERROR]"]
     if report["errorType"]:
@@ -130,7 +134,7 @@ def log_error(report, log):
     for entry in report["stackTrace"]:
         # CloudWatch strips blanks at the start of a line.
         lines += [_indent(line) for line in entry.splitlines()] if entry else [""]
-    log.log_error(lines)
+    surroundings.log.log_error(lines)
 
 
 def _indent(line):

@@ -44,16 +44,16 @@ _STANDARD_FIELDS = frozenset(
 _to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
-def configure(sink):
+def configure():
     """Give the root logger Lambda's handler, format and level."""
     level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "").upper()
     if level == "TRACE":
         level = "DEBUG"
     logging.Formatter.converter = time.gmtime
     if surroundings.JSON_LOGS or level:
-        handler = LambdaLoggerHandlerWithFrameType(sink)
+        handler = LambdaLoggerHandlerWithFrameType(surroundings.log)
     else:
-        handler = LambdaLoggerHandler(sink)
+        handler = LambdaLoggerHandler(surroundings.log)
     if surroundings.JSON_LOGS:
         handler.setFormatter(JsonFormatter())
     else:

@@ -50,7 +50,7 @@ def parse(body):
     :raises Fault: it isn't JSON.
     """
     try:
-        text = str(body, "utf-8")
+        text = str(body, "utf-8").strip(" \t\n\r")
         value, end = _scan(text, 0)
         if end == len(text):
             return value
@@ -87,4 +87,4 @@ def marshal(response):
     except Exception as error:
         from lambdactl_runtime.faults import Fault
 
-        raise Fault("Runtime.MarshalError", "Unable to marshal response: %s" % error)
+        raise Fault("MarshalError", "Unable to marshal response: %s" % error)

@@ -9,7 +9,7 @@ _EXIT_BEFORE_SNAPSHOT = 64
 _EXIT_AFTER_RESTORE = 65
 
 
-def suspend(connection, log):
+def suspend(connection):
     """Run the function's hooks with the snapshot between them. A hook that fails is logged and
     reported, and ends the process."""
     try:
@@ -27,7 +27,7 @@ def suspend(connection, log):
             call(*args, **kwargs)
         _expect(200, connection, "GET", "restore/next")
     except BaseException as error:  # noqa: BLE001 - even sys.exit() in a hook is a failure
-        report = _fail(error, log)
+        report = _fail(error)
         _expect(202, connection, "POST", "init/error", report, "Runtime.BeforeSnapshotError")
         sys.exit(_EXIT_BEFORE_SNAPSHOT)
 
@@ -35,14 +35,14 @@ def suspend(connection, log):
         for call, args, kwargs in hooks.get_after_restore() if hooks else []:
             call(*args, **kwargs)
     except BaseException as error:  # noqa: BLE001
-        report = _fail(error, log)
+        report = _fail(error)
         _expect(202, connection, "POST", "restore/error", report, "Runtime.AfterRestoreError")
         sys.exit(_EXIT_AFTER_RESTORE)
 
 
-def _fail(error, log):
+def _fail(error):
     report = faults.describe(error)
-    faults.log_error(report, log)
+    faults.log_error(report)
     return payload.to_json(report).encode()
 
 

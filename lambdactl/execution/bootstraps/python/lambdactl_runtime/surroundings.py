@@ -13,26 +13,40 @@ PLAIN_FRAME = b"\xa5\x5a\x00\x03"
 ERROR_FRAME = b"\xa5\x5a\x00\x16" if JSON_LOGS else b"\xa5\x5a\x00\x17"
 """Types of log messages: no level, and error. The others are in `logs`."""
 
-_USED_BY_AWS = frozenset(
-    "concurrent copyreg decimal enum http importlib json logging numbers queue re signal string "
-    "threading token tokenize traceback types typing warnings weakref".split()
+_LOADED_ON_LAMBDA = set(
+    "collections concurrent contextlib copyreg decimal enum functools heapq importlib json keyword "
+    "linecache logging numbers operator queue re reprlib sre_compile sre_constants sre_parse "
+    "string textwrap threading token tokenize traceback types warnings weakref".split()
 )
-"""Modules that AWS's client has imported before the function's folder is on the path: a file of the
+if sys.version_info >= (3, 14):
+    # `traceback` has come to need more.
+    _LOADED_ON_LAMBDA.update(
+        ("annotationlib", "ast", "codeop", "copy", "dataclasses", "dis", "inspect", "opcode")
+    )
+"""Modules that AWS's client has loaded before the function's folder is on the path. A file of the
 function with such a name doesn't hide them on Lambda, and mustn't hide them from us."""
+
+log = None
+"""The log sink."""
 
 current = None
 """The running invocation's :class:`lambdactl_runtime.wire.Event`, None during init."""
 
 
 def set_up():
-    """Make the surroundings before the function's code runs. Returns the log sink."""
+    """Make the surroundings before the function's code runs."""
+    global log
     sys.stdout = Unbuffered(sys.stdout)
     sys.stderr = Unbuffered(sys.stderr)
     channel = os.environ.pop("_LAMBDA_TELEMETRY_LOG_FD", None)
     log = StandardLogSink() if channel is None else FramedTelemetryLogSink(channel)
-    sys.meta_path.insert(0, _Finder(log))
+    sys.meta_path.insert(0, _Finder())
+    if "logging" in sys.modules:
+        # Something in the interpreter's own site-packages needed it.
+        from lambdactl_runtime import logs
+
+        logs.configure()
     _set_paths()
-    return log
 
 
 def begin(event):
@@ -45,43 +59,67 @@ def begin(event):
         os.environ.pop("_X_AMZN_TRACE_ID", None)
 
 
-def _set_paths():
-    """As /var/runtime/bootstrap.py of AWS's image does: the function's folder comes first and may
-    hold .pth files; programs that the function starts find the runtime's folder."""
-    import site
+def leave():
+    """End the process at once: it serves nobody any more, and a thread of the function that never
+    ends would keep it for ever."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(0)
 
+
+def _set_paths():
+    """Do what /var/runtime/bootstrap.py of AWS's images does. The function's folder comes first;
+    it and the folders of layers, which lambdactl puts on PYTHONPATH, may hold .pth files."""
     root = os.environ["LAMBDA_TASK_ROOT"]
     sys.path.insert(0, root)
-    site.addsitedir(root)
+    folders = [root]
+    layers = "/python/lib/python%d.%d/site-packages" % sys.version_info[:2]
+    for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep):
+        if folder.endswith(layers):
+            folders += [folder, folder[: -len(layers)] + "/python"]
+    for folder in folders:
+        if _has_pth_file(folder):
+            import site
+
+            site.addsitedir(folder)
+
+
+def _has_pth_file(folder):
+    try:
+        return any(name.endswith(".pth") for name in os.listdir(folder))
+    except OSError:
+        return False
 
 
 class _Finder:
-    """Finds the modules that AWS's client would have imported already. `logging`, which most
-    functions use but not all, is configured at the moment it is first imported."""
+    """Finds the modules that would have been loaded on Lambda. One of them, `logging`, most
+    functions use but not all: it is configured at the moment it is first imported."""
 
-    def __init__(self, log):
-        self._log = log
+    def __init__(self):
         self._folder = [os.path.dirname(os.__file__)]
 
     def find_spec(self, name, path=None, target=None):
-        if path is not None or name not in _USED_BY_AWS:
+        if path is not None or name not in _LOADED_ON_LAMBDA:
             return None
         spec = PathFinder.find_spec(name, self._folder)
         if name == "logging" and target is None and spec is not None:
-            self._configure_after_loading(spec.loader)
+            _configure_after_loading(spec.loader)
         return spec
 
-    def _configure_after_loading(self, loader):
-        load = loader.exec_module
 
-        def exec_module(module):
-            del loader.exec_module
-            load(module)
-            from lambdactl_runtime import logs
+def _configure_after_loading(loader):
+    load = loader.exec_module
 
-            logs.configure(self._log)
+    def exec_module(module):
+        del loader.exec_module
+        load(module)
+        from lambdactl_runtime import logs
 
-        loader.exec_module = exec_module
+        logs.configure()
+
+    loader.exec_module = exec_module
 
 
 class Unbuffered:

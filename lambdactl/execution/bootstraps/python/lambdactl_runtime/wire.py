@@ -4,6 +4,7 @@ An invocation takes three system calls: the answer to the last event and the req
 one leave together (pipelined), then the confirmation and the next event are read.
 """
 
+import os
 import sys
 import time
 
@@ -20,7 +21,7 @@ class Disconnected(Exception):
 
 
 class Event:
-    """What `/invocation/next` gave. Fields whose header was missing are None."""
+    """What `/invocation/next` gave. A field whose header is missing or empty is None."""
 
     __slots__ = (
         "request_id", "invocation_id", "deadline_ms", "function_arn", "trace_id",
@@ -31,7 +32,7 @@ class Event:
         get = headers.get
         self.request_id = get("lambda-runtime-aws-request-id")
         self.invocation_id = get("lambda-runtime-invocation-id")
-        self.deadline_ms = int(get("lambda-runtime-deadline-ms", 0))
+        self.deadline_ms = int(get("lambda-runtime-deadline-ms") or 0)
         self.function_arn = get("lambda-runtime-invoked-function-arn")
         self.trace_id = get("lambda-runtime-trace-id")
         self.client_context = get("lambda-runtime-client-context")
@@ -106,6 +107,9 @@ class Connection:
         self._socket = socket(AF_INET, SOCK_STREAM)
         self._socket.connect((host, int(port)))
         self._socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        # A child that the function forks has no business here, and must not keep the connection
+        # open when this process has gone.
+        os.register_at_fork(after_in_child=self._socket.close)
 
     def _send(self, *parts):
         try:
@@ -131,8 +135,8 @@ class Connection:
         headers = {}
         for line in lines:
             name, _, value = line.partition(":")
-            headers[name.lower()] = value.strip()
-        length = int(headers.get("content-length", 0))
+            headers[name.lower()] = value.strip() or None
+        length = int(headers.get("content-length") or 0)
         if len(body) < length:
             body = self._receive_rest(body, length)
             self._received = b""
