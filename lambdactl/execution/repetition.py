@@ -37,7 +37,10 @@ class Repetition:
 async def repeat(
     invoker: Invoker, invocation: Invocation, *, times: int, concurrency: int, clock: Clock
 ) -> Repetition:
-    """Invoke ``times`` times, ``concurrency`` at once."""
+    """Invoke ``times`` times, ``concurrency`` at once.
+
+    :raises LambdactlError: what the first call raised that could not be made; the others end.
+    """
     results: list[tuple[float, InvocationResult]] = []
     remaining = iter(range(times))
 
@@ -48,9 +51,12 @@ async def repeat(
             results.append(((clock.monotonic() - begun) * 1000, result))
 
     begun = clock.monotonic()
-    async with asyncio.TaskGroup() as group:
-        for _ in range(min(times, concurrency)):
-            group.create_task(work())
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(times, concurrency)):
+                group.create_task(work())
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
     return Repetition(
         last=results[-1][1],
         failed=sum(result.function_error is not None for _, result in results),
