@@ -35,11 +35,13 @@ _NOT_CONTENT = frozenset({".git", ".DS_Store"})
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A project to start from. ``family`` is the runtime's: python, nodejs or provided."""
+    """A project to start from. ``family`` is the runtime's: python, nodejs, ruby or provided."""
 
     name: str
     description: str
     family: str
+    first_steps: tuple[str, ...]
+    """Commands to try in the new project: run it on its event, then on one made to order."""
     test: str
     """The command that runs the new project's tests."""
     test_needs: str | None
@@ -63,7 +65,14 @@ def templates() -> tuple[Template, ...]:
     """Every template, in the order of templates.json."""
     folder = _templates_folder()
     catalog = json.loads((folder / "templates.json").read_text("utf-8"))
-    return tuple(Template(name=name, path=folder / name, **rest) for name, rest in catalog.items())
+    return tuple(
+        Template(
+            name=name,
+            path=folder / name,
+            **{**entry, "first_steps": tuple(entry["first_steps"])},
+        )
+        for name, entry in catalog.items()
+    )
 
 
 def find(name: str) -> Template:
@@ -136,11 +145,10 @@ def service_name(text: str) -> str:
 
 def default_runtime(family: str) -> str:
     """The runtime identifier of ``family`` that this machine can run: the version of the Python
-    that runs lambdactl or of the Node.js on PATH, if Lambda takes new functions on it. The
-    newest that Lambda supports otherwise."""
+    that runs lambdactl, or of the Node.js or Ruby on PATH, if Lambda takes new functions on it.
+    The newest that Lambda supports otherwise."""
     known = [entry for entry in _runtimes() if entry["family"] == family]
-    installed = {"python": _python_version, "nodejs": _node_version}.get(family)
-    version = installed() if installed else None
+    version = _installed_version(family)
     today = date.today().isoformat()
     for entry in known:
         if entry["version"] == version and today < entry.get("block_create", "9999"):
@@ -148,21 +156,26 @@ def default_runtime(family: str) -> str:
     return next(str(entry["identifier"]) for entry in known if not entry["deprecated"])
 
 
-def _python_version() -> str:
-    return f"{sys.version_info.major}.{sys.version_info.minor}"
+_VERSIONS = {"nodejs": ("node", r"v(\d+)\."), "ruby": ("ruby", r"ruby (\d+\.\d+)\.")}
+"""What to ask for a version, and where it stands in the answer, in the form of runtimes.json."""
 
 
-def _node_version() -> str | None:
-    node = shutil.which("node")
-    if node is None:
+def _installed_version(family: str) -> str | None:
+    if family == "python":
+        return f"{sys.version_info.major}.{sys.version_info.minor}"
+    if family not in _VERSIONS:
+        return None
+    program, pattern = _VERSIONS[family]
+    path = shutil.which(program)
+    if path is None:
         return None
     try:
         answer = subprocess.run(
-            [node, "--version"], capture_output=True, text=True, timeout=5, check=True
+            [path, "--version"], capture_output=True, text=True, timeout=5, check=True
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return None
-    version = re.match(r"v(\d+)\.", answer)
+    version = re.match(pattern, answer)
     return version[1] if version else None
 
 
@@ -210,11 +223,12 @@ def _refuse_occupied(directory: Path, force: bool) -> None:
 
 
 def _copy(source: Path, target: Path, words: dict[str, str]) -> None:
-    text = source.read_text("utf-8")
+    # As bytes: a template may hold a picture.
+    content = source.read_bytes()
     for word, value in words.items():
-        text = text.replace(word, value)
+        content = content.replace(word.encode(), value.encode())
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, "utf-8", newline="\n")
+    target.write_bytes(content)
     # Not every way from our repository to this machine keeps the executable bit.
-    if text.startswith("#!"):
+    if content.startswith(b"#!"):
         target.chmod(target.stat().st_mode | 0o111)

@@ -1,8 +1,11 @@
-"""Each template as a newcomer meets it: `init`, then its own tests, which must pass."""
+"""Each template as a newcomer meets it: `init`, then what `init` and the README say to do next."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,40 +13,118 @@ from pathlib import Path
 import pytest
 
 from lambdactl import scaffold
+from lambdactl.cli import main
 
-pytestmark = pytest.mark.slow
+NEEDS = {
+    "python": [],
+    "nodejs": [pytest.mark.node],
+    "ruby": [pytest.mark.ruby],
+    "provided": [pytest.mark.curl],
+}
+HELLO = re.escape('"hello, in/my cat.jpg"')
+RESPONSES = {
+    "python-hello": HELLO,
+    "node-hello": HELLO,
+    "provided-hello": re.escape('"hello, in/my+cat.jpg"'),
+}
+"""What stands in the response to a template's own event, as a regular expression."""
 
-NEEDS = {"python": [], "nodejs": [pytest.mark.node], "provided": [pytest.mark.curl]}
+MAKES_EVENT = re.compile(r"lambdactl generate-event (.+) > (events/\S+\.json)")
+COUNTS = re.compile(r"(\d+) passed|\S pass (\d+)|(\d+) runs, ")
 
-
-@pytest.mark.parametrize(
+every_template = pytest.mark.parametrize(
+    "template", scaffold.templates(), ids=lambda template: template.name
+)
+every_runnable_template = pytest.mark.parametrize(
     "template",
     [
-        pytest.param(template, id=template.name, marks=NEEDS[template.family])
+        pytest.param(template, id=template.name, marks=[*NEEDS[template.family], pytest.mark.slow])
         for template in scaffold.templates()
     ],
 )
-def test_the_tests_of_a_new_project_pass(template: scaffold.Template, tmp_path: Path) -> None:
-    created = scaffold.create(tmp_path / "hello", template)
+
+
+@pytest.fixture
+def project(template: scaffold.Template, tmp_path: Path) -> Path:
+    return scaffold.create(tmp_path / "hello", template).directory
+
+
+def lambdactl(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    return int(end.value.code or 0), capfd.readouterr().out
+
+
+def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     # lambdactl and pytest of this venv, as in a shell where it is active.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    process = subprocess.run(
-        template.test,
+    return subprocess.run(
+        command,
         shell=True,
-        cwd=created.directory,
+        cwd=folder,
         env={**os.environ, "PATH": path},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        capture_output=True,
         text=True,
         timeout=120,
     )
-    assert process.returncode == 0, process.stdout
-    assert "3 passed" in process.stdout or process.stdout.count("ok ") >= 3
 
 
-@pytest.mark.parametrize("template", scaffold.templates(), ids=lambda template: template.name)
-def test_the_readme_gives_the_command_that_runs_the_tests(template: scaffold.Template) -> None:
+@every_template
+def test_the_manifest_is_valid_and_its_triggers_known(
+    template: scaffold.Template,
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(project)
+    code, out = lambdactl(capfd, "validate", "--output", "json")
+    assert code == 0, out
+    code, out = lambdactl(capfd, "list", "--output", "json")
+    assert code == 0
+    listed = json.loads(out)
+    names = {function["name"] for function in listed["functions"]}
+    assert names == {trigger["function"] for trigger in listed["triggers"]} != set()
+
+
+@every_template
+def test_the_readme_gives_the_command_that_made_each_event(
+    template: scaffold.Template,
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(project)
+    made = {}
+    for arguments, name in MAKES_EVENT.findall((project / "README.md").read_text()):
+        code, made[name] = lambdactl(capfd, "generate-event", *shlex.split(arguments))
+        assert code == 0
+    events = {path.relative_to(project).as_posix() for path in project.glob("events/*")}
+    assert made.keys() == events
+    for name, text in made.items():
+        assert (project / name).read_text() == text, f"make {name} anew"
+
+
+@every_template
+def test_the_readme_is_short_and_names_every_first_step(template: scaffold.Template) -> None:
     readme = (template.path / "README.md").read_text()
-    assert template.test in readme
-    if template.test_needs:
-        assert template.test_needs in readme
+    assert len(readme.splitlines()) <= 14
+    for command in (*template.first_steps, template.test, template.test_needs or ""):
+        assert command in readme
+
+
+@every_runnable_template
+def test_the_first_steps_end_with_a_response(template: scaffold.Template, project: Path) -> None:
+    own, made_to_order = (shell(command, project) for command in template.first_steps)
+    assert own.returncode == 0, own.stderr
+    assert re.search(RESPONSES[template.name], own.stdout), own.stdout
+    assert made_to_order.returncode == 0, made_to_order.stderr
+    assert json.loads(made_to_order.stdout)
+
+
+@every_runnable_template
+def test_the_tests_of_a_new_project_pass(template: scaffold.Template, project: Path) -> None:
+    process = shell(template.test, project)
+    output = process.stdout + process.stderr
+    assert process.returncode == 0, output
+    counts = [int(number) for found in COUNTS.findall(output) for number in found if number]
+    assert max([*counts, len(re.findall(r"^ok ", output, re.MULTILINE))]) >= 3, output

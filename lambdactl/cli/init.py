@@ -71,8 +71,9 @@ def _ask() -> str:
         raise errors.UserError(
             "no template is named", hint=f"--template with one of: {', '.join(names)}"
         )
+    width = max(map(len, names))
     for number, template in enumerate(templates, 1):
-        click.echo(f"  {number}  {template.name:16} {template.description}", err=True)
+        click.echo(f"  {number:2}  {template.name:{width}}  {template.description}", err=True)
     answer: str = click.prompt("Template", default="1", err=True)
     return names[int(answer) - 1] if answer in map(str, range(1, len(names) + 1)) else answer
 
@@ -80,11 +81,18 @@ def _ask() -> str:
 def _show_templates(output: str) -> None:
     templates = scaffold.templates()
     if output == "json":
-        click.echo(
-            json.dumps(
-                [{"name": t.name, "description": t.description} for t in templates], indent=2
-            )
-        )
+        rows = [
+            {
+                "name": template.name,
+                "description": template.description,
+                "family": template.family,
+                "first_steps": template.first_steps,
+                "test": template.test,
+                "test_needs": template.test_needs,
+            }
+            for template in templates
+        ]
+        click.echo(json.dumps(rows, indent=2))
         return
     width = max(len(template.name) for template in templates)
     for template in templates:
@@ -98,12 +106,7 @@ def _next_steps(created: scaffold.Created) -> list[str]:
         steps.append(f"cd {shlex.quote(str(created.directory) if near.startswith('..') else near)}")
     test = created.template.test
     needs = created.template.test_needs
-    return [
-        *steps,
-        "lambdactl invoke -e events/upload.json",
-        "lambdactl generate-event s3 --key cat.jpg | lambdactl invoke",
-        f"{needs} && {test}" if needs else test,
-    ]
+    return [*steps, *created.template.first_steps, f"{needs} && {test}" if needs else test]
 
 
 def _as_json(created: scaffold.Created) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -39,17 +40,18 @@ def test_a_project_has_all_that_a_newcomer_needs(
     assert manifest.startswith("# yaml-language-server: $schema=https://")
     content = yaml.safe_load(manifest)
     assert content["service"] == "my-photos"
-    assert json.loads((folder / "events" / "upload.json").read_text())["Records"]
+    assert [json.loads(path.read_text()) for path in (folder / "events").iterdir()]
     assert list((folder / "tests").iterdir())
-    assert len((folder / "README.md").read_text().splitlines()) <= 12
     assert f"cd '{folder}'" in out
+    for command in scaffold.find(name).first_steps:
+        assert f"  {command}\n" in out
     written = [path for path in folder.rglob("*") if path.is_file()]
     assert len(written) >= 6
     for path in written:
-        assert "__service__" not in path.read_text(), path
-        assert "__runtime__" not in path.read_text(), path
+        content = path.read_bytes()
+        assert not re.search(rb"__(service|runtime|schema)__", content), path
         executable = bool(path.stat().st_mode & stat.S_IXUSR)
-        assert executable == path.read_text().startswith("#!"), path
+        assert executable == content.startswith(b"#!"), path
 
 
 def test_the_default_python_runtime_is_one_that_is_here(tmp_path: Path) -> None:
@@ -133,7 +135,7 @@ def test_files_are_not_overwritten_unasked(
     ("arguments", "message"),
     [
         (["x", "-t", "python-helo"], "did you mean `python-hello`?"),
-        (["x", "-t", "cobol"], "one of: python-hello, node-hello, provided-hello"),
+        (["x", "-t", "cobol"], f"one of: {', '.join(NAMES)}"),
         (["x"], "--template with one of: python-hello"),
         ([], "which folder?"),
         (["a-file", "-t", "node-hello"], "is in the way"),
@@ -171,7 +173,9 @@ def test_what_can_not_be_written_is_said(tmp_path: Path, capfd: pytest.CaptureFi
 def test_list_names_every_template(capfd: pytest.CaptureFixture[str]) -> None:
     _, text, _ = lambdactl(capfd, "init", "--list")
     _, answer, _ = lambdactl(capfd, "init", "--list", "--output", "json")
-    assert [row["name"] for row in json.loads(answer)] == NAMES
+    rows = json.loads(answer)
+    assert [row["name"] for row in rows] == NAMES
+    assert rows[0]["test"] == "python3 -m pytest"
     assert [line.split()[0] for line in text.splitlines()] == NAMES
 
 
