@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -30,6 +31,9 @@ _IGNORED_FOLDERS = {
 }
 _IGNORED_ENDINGS = ("~", ".swp", ".swx", ".swpx", ".tmp", ".pyc", "___jb_tmp___", "___jb_old___")
 _CHANGES = {"created", "modified", "deleted", "moved"}
+_FOLDER_CHANGES = {"deleted", "moved"}
+"""A folder that leaves takes its files along without a word about each; one that only changes does
+so because of a file, which is told by itself."""
 
 
 def matters(path: str, roots: Iterable[Path]) -> bool:
@@ -38,12 +42,11 @@ def matters(path: str, roots: Iterable[Path]) -> bool:
     name = changed.name
     if name.endswith(_IGNORED_ENDINGS) or name.startswith((".#", "#")) or name == "4913":
         return False
-    for root in roots:
-        if changed == root:
-            return True
-        if changed.is_relative_to(root):
-            return not _IGNORED_FOLDERS.intersection(changed.relative_to(root).parts[:-1])
-    return False
+    return any(
+        changed.is_relative_to(root)
+        and not _IGNORED_FOLDERS.intersection(changed.relative_to(root).parts[:-1])
+        for root in roots
+    )
 
 
 class Watch:
@@ -63,9 +66,14 @@ class Watch:
 
     def dispatch(self, event: FileSystemEvent) -> None:
         """Called by watchdog, in its thread."""
-        if event.is_directory or event.event_type not in _CHANGES:
+        if event.event_type not in _CHANGES:
             return
         paths = [str(event.src_path), str(getattr(event, "dest_path", "") or "")]
+        if event.is_directory:
+            if event.event_type not in _FOLDER_CHANGES:
+                return
+            # What matters is what was in it.
+            paths = [f"{path}{os.sep}*" for path in paths if path]
         if any(path and matters(path, self._roots) for path in paths):
             self._changed.set()
 
