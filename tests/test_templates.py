@@ -25,6 +25,7 @@ HELLO = re.escape('"hello, in/my cat.jpg"')
 RESPONSES = {
     "python-hello": HELLO,
     "node-hello": HELLO,
+    "ruby-hello": HELLO,
     "provided-hello": re.escape('"hello, in/my+cat.jpg"'),
 }
 """What stands in the response to a template's own event, as a regular expression."""
