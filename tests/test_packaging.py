@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-JUNK = {"__pycache__", ".pytest_cache", "node_modules"}
+# What tools leave behind in a working tree; git ignores them, and so does the build.
+JUNK = {"__pycache__", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", "node_modules"}
 
 pytestmark = pytest.mark.slow
 
