@@ -109,7 +109,7 @@ def main(args: Sequence[str] | None = None) -> None:
     if args is not None:
         sys.exit(_run(list(args)))
     # The process is ours. A command imports much and frees little: at the default thresholds the
-    # collector runs dozens of times in vain, and once more at the end, where it takes 20 ms to
+    # collector runs dozens of times in vain, and once more at the end, where it takes 12 ms to
     # find that everything is in use. Frozen objects it leaves alone.
     gc.set_threshold(50_000, 20, 20)
     code = _run(sys.argv[1:])
