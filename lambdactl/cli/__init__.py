@@ -34,6 +34,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "lambdactl.cli.list_:list_",
         "Show the functions, triggers and layers of the manifest.",
     ),
+    "convert": (
+        "lambdactl.cli.convert:convert",
+        "Write the lambdactl.yaml that says the same as a SAM template.",
+    ),
     "schema": ("lambdactl.cli.schema:schema", "Print the JSON Schema of lambdactl.yaml."),
 }
 

@@ -10,7 +10,7 @@ import select
 import signal
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ class Options:
     qualifier: str
     env: tuple[str, ...]
     env_files: tuple[Path, ...]
+    parameters: Mapping[str, str]
     timeout: int | None
     client_context: str | None
     tenant_id: str | None
@@ -225,7 +226,12 @@ def _app(options: Options, *, check: bool = True) -> Any:
         assert options.name is not None
         app = manifest.app_from_handler(options.name, Path.cwd())
     else:
-        app = manifest.load(options.manifest, stage=options.stage, env_files=options.env_files)
+        app = manifest.load(
+            options.manifest,
+            stage=options.stage,
+            env_files=options.env_files,
+            parameters=options.parameters,
+        )
         for problem in app.warnings:
             params.warn(f"{problem.where}: {problem.message}")
         if check:

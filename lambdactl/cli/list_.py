@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,12 +49,16 @@ _SUMMARIES = {
     help="Tables, or everything as JSON [text].",
 )
 def list_(
-    manifest: Path | None, stage: str | None, env_files: tuple[Path, ...], output: str
+    manifest: Path | None,
+    stage: str | None,
+    env_files: tuple[Path, ...],
+    parameters: Mapping[str, str],
+    output: str,
 ) -> None:
     """Show the functions, triggers and layers of the manifest."""
     from lambdactl.manifest import load
 
-    app = load(manifest, stage=stage, env_files=env_files)
+    app = load(manifest, stage=stage, env_files=env_files, parameters=parameters)
     for problem in app.warnings:
         params.warn(f"{problem.where}: {problem.message}")
     if output == "json":

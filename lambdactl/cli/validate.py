@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ def validate(
     manifest: Path | None,
     stage: str | None,
     env_files: tuple[Path, ...],
+    parameters: Mapping[str, str],
     output: str,
 ) -> None:
     """Check the manifest and say all that is wrong.
@@ -35,7 +37,7 @@ def validate(
     manifest (warnings are allowed) and 2 for one with errors.
     """
     try:
-        problems, summary = _examine(manifest, stage, env_files)
+        problems, summary = _examine(manifest, stage, env_files, parameters)
     except errors.LambdactlError as error:
         if output == "text":
             raise
@@ -54,11 +56,14 @@ def validate(
 
 
 def _examine(
-    path: Path | None, stage: str | None, env_files: tuple[Path, ...]
+    path: Path | None,
+    stage: str | None,
+    env_files: tuple[Path, ...],
+    parameters: Mapping[str, str],
 ) -> tuple[tuple[errors.Problem, ...], str]:
     from lambdactl import manifest
 
-    report = manifest.examine(path, stage=stage, env_files=env_files)
+    report = manifest.examine(path, stage=stage, env_files=env_files, parameters=parameters)
     app = report.app
     if app is None:
         return report.problems, ""

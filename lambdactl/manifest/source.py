@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from lambdactl.errors import Location, ManifestError, Problem
 from lambdactl.manifest.document import LINE_BREAK, Problems
 
-NAMES = ("lambdactl.yaml", "lambdactl.yml", "template.yaml", "template.yml", "template.json")
-"""Names under which a manifest is found by itself: our own, then a SAM template."""
+TEMPLATES = ("template.yaml", "template.yml", "template.json")
+"""Names under which SAM finds a template by itself."""
+NAMES = ("lambdactl.yaml", "lambdactl.yml", *TEMPLATES)
+"""Names under which a manifest is found by itself: our own, then a template."""
 MAX_BYTES = 1024 * 1024
 _FORBIDDEN = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f"
 _FORBIDDEN_BEYOND_ASCII = _FORBIDDEN + "\x80-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff"
@@ -23,9 +25,11 @@ _JSON_SECTION = re.compile(rf'"{_SECTIONS}"\s*:')
 _TAB_INDENT = re.compile(r"[ ]*\t[ \t]*(?=\S)")
 
 
-def find(path: Path | None = None, start: Path | None = None) -> Path | None:
-    """The manifest to read: ``path`` (a file, or a folder that holds one), or the nearest one in
-    ``start`` (the current folder) and its parents; None where there is none."""
+def find(
+    path: Path | None = None, start: Path | None = None, names: Sequence[str] = NAMES
+) -> Path | None:
+    """The manifest to read: ``path`` (a file, or a folder that holds one of ``names``), or the
+    nearest one in ``start`` (the current folder) and its parents; None where there is none."""
     if path is not None and not path.is_dir():
         return path if path.exists() else None
     if path is not None:
@@ -34,18 +38,18 @@ def find(path: Path | None = None, start: Path | None = None) -> Path | None:
         nearest = (start or Path.cwd()).absolute()
         folders = [nearest, *nearest.parents]
     for folder in folders:
-        for name in NAMES:
+        for name in names:
             if (folder / name).is_file():
                 return folder / name
     return None
 
 
-def require(path: Path | None, start: Path | None) -> Path:
+def require(path: Path | None, start: Path | None, names: Sequence[str] = NAMES) -> Path:
     """As :func:`find`.
 
     :raises ManifestError: there is none.
     """
-    found = find(path, start)
+    found = find(path, start, names)
     if found is not None:
         return found
     hint = "`lambdactl init` makes one; -f FILE names another"
@@ -54,7 +58,7 @@ def require(path: Path | None, start: Path | None) -> Path:
     else:
         folder = path or start or Path.cwd()
         above = "" if path is not None else " or a folder above it"
-        file, message = str(folder / NAMES[0]), f"there is no {NAMES[0]} in {folder}{above}"
+        file, message = str(folder / names[0]), f"there is no {names[0]} in {folder}{above}"
     raise ManifestError([Problem(message, Location(file), hint, code="file-not-found")])
 
 

@@ -56,6 +56,7 @@ def of_function(draft: Draft, resource: Resource, alias: Node | None) -> list[Tr
         trigger = _TYPES[kind](draft, resource, name, properties, at)
         if trigger is not None:
             trigger.settings.put("alias", alias)
+            draft.says(at, trigger.kind, kind)
             found.append(trigger)
     return found
 

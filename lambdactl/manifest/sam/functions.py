@@ -173,7 +173,7 @@ def layers(draft: Draft, resource: Resource, fields: Fields) -> None:
         else:
             draft.warn(
                 "not-supported",
-                f"`{resource.name}` runs without `{layer.name}`, a layer that is not on this machine",
+                f"`{resource.name}` runs without its layer `{layer.name}`, which is not here",
                 entry,
             )
     if found:

@@ -131,7 +131,9 @@ def _dynamic(scope: Template, node: Node) -> Node:
     reference = _DYNAMIC.search(node.text)
     if reference is None:
         return node
-    return stand_in(scope, node, f"`{reference.group()}`", node.text)
+    message = f"`{reference.group()}` is not looked up on this machine: the text stays as it is"
+    scope.problems.add("unresolved", message, node, severity="warning")
+    return made(node.text, node, stand_in=True)
 
 
 # References

@@ -76,35 +76,40 @@ def check_names(scope: Template, overrides: Mapping[str, Node | str]) -> None:
             )
 
 
+def check(scope: Template) -> None:
+    """Report values that break the rules of their parameter, used or not."""
+    declared = scope.section("Parameters")
+    for name, node in declared.items() if declared is not None else ():
+        _known(scope, name, node)
+
+
 def value(scope: Template, name: str, declared: Node, at: Node) -> Node:
     """What ``Ref`` gives for a parameter, standing at ``at``."""
-    known = scope.parameters.get(name)
-    if known is None:
-        known = scope.parameters[name] = _value(scope, name, declared)
-    if known.unknown and known.value is None:
+    node = _known(scope, name, declared)
+    if node is None:
         hint = f"--parameter-overrides {name}=... gives it one"
         return stand_in(scope, at, f"the value of the parameter `{name}`", name, hint)
-    return moved(known, at)
-
-
-def _value(scope: Template, name: str, declared: Node) -> Node:
     kind = text_of(declared.get("Type")) or "String"
-    given, default = scope.overrides.get(name), declared.get("Default")
-    if isinstance(given, Node):
-        node: Node = given
-    elif given is not None:
-        node = made(given, declared)
-    elif default is not None and default.value is not None:
-        node = default
-    else:
-        return Value(None, *declared.at, unknown=True)
     if kind.startswith(_SSM) and node.text:
+        # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-supplied-parameter-types.html
         what = f"what Parameter Store has under `{node.text}`"
-        return stand_in(scope, node, what, node.text)
-    _check(scope, name, declared, node, kind)
+        return stand_in(scope, at, what, node.text)
     if kind == "CommaDelimitedList" or kind.startswith("List<"):
-        return _listed(node)
-    return node
+        node = _listed(node)
+    return moved(node, at)
+
+
+def _known(scope: Template, name: str, declared: Node) -> Node | None:
+    """The value that was given, or the default; None for neither."""
+    if name not in scope.parameters:
+        given, default = scope.overrides.get(name), declared.get("Default")
+        node = made(given, declared) if isinstance(given, str) else given
+        if node is None and default is not None and default.value is not None:
+            node = default
+        scope.parameters[name] = node
+        if node is not None:
+            _check(scope, name, declared, node, text_of(declared.get("Type")) or "String")
+    return scope.parameters[name]
 
 
 def _listed(node: Node) -> Node:
@@ -157,7 +162,7 @@ def _range(
 ) -> None:
     unit = " characters" if what == "Length" else ""
     low, high = _limit(declared, f"Min{what}"), _limit(declared, f"Max{what}")
-    verb = "has" if unit else "must be"
+    verb = "must have" if unit else "must be"
     if low is not None and measure < low:
         fault("out-of-range", f"the parameter `{name}` {verb} at least {low:g}{unit}")
     if high is not None and measure > high:

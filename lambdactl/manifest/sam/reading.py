@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lambdactl.errors import Problem
+from lambdactl.manifest import source
 from lambdactl.manifest.composer import compose
 from lambdactl.manifest.document import Node, Problems
 from lambdactl.manifest.loading import Reader, Report
@@ -89,6 +90,7 @@ class TemplateReader(Reader):
         )
         if not self.prefix:
             parameters.check_names(template, self.overrides)
+        parameters.check(template)
         self.draft = draft = Draft(template, self.root, thorough=self.thorough)
         _check_sections(draft)
         for resource in template.of_type(*_STACKS):
@@ -139,7 +141,7 @@ class TemplateReader(Reader):
             draft.warn("not-supported", message, at)
             return None
         if file.is_dir():
-            file = next((f for n in NAMES if (f := file / n).is_file()), file / NAMES[0])
+            file = source.find(file, names=source.TEMPLATES) or file / source.TEMPLATES[0]
         if not file.is_file():
             message = f"there is no template {text}"
             draft.problems.add("file-not-found", message, at)
@@ -148,7 +150,7 @@ class TemplateReader(Reader):
             draft.problems.add("circular", f"`{resource.name}` contains itself", at)
             return None
         given = resource.get("Parameters")
-        reader = TemplateReader(
+        reader = type(self)(
             file,
             self.env,
             overrides=given.value if given is not None and given.is_mapping else {},
@@ -158,13 +160,8 @@ class TemplateReader(Reader):
             thorough=self.thorough,
         )
         self.stacks[resource.name] = reader
-        from lambdactl.manifest import source
-
         self.reports.append(reader.read(source.read(file)))
         return reader
-
-
-NAMES = ("template.yaml", "template.yml", "template.json")
 
 
 def region(env: Mapping[str, str]) -> str:

@@ -123,7 +123,7 @@ class Template:
         self.region = region
         self.prefix = prefix
         self.stack = stack
-        self.parameters: dict[str, Node] = {}
+        self.parameters: dict[str, Node | None] = {}
         self.resolved: dict[int, tuple[Node, Node]] = {}
         """Results of functions by the id of their node, which is kept so that the id stays."""
         self.calls: list[Node] = []
