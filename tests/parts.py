@@ -67,6 +67,7 @@ PARTS: dict[str, Callable[[], str | None]] = {
     "node": _program("node"),
     "pythons": lambda: next(iter(other_pythons().values()), None),
     "ruby": _program("ruby"),
+    "setpriv": _program("setpriv"),
 }
 
 
