@@ -129,10 +129,21 @@ def _linux_resident_mb(pid: int) -> tuple[float, float]:
         total += _kilobytes(status, b"VmRSS:") / 1024
         if current == pid:
             peak = _kilobytes(status, b"VmHWM:") / 1024
-        pending += [
-            int(child) for child in _read(f"/proc/{current}/task/{current}/children").split()
-        ]
+        pending += _children(current)
     return total, max(total, peak)
+
+
+def _children(pid: int) -> list[int]:
+    """Child processes: the kernel lists them by the thread that started them."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - called a hundred times a second
+    except OSError:
+        return []
+    return [
+        int(child)
+        for thread in threads
+        for child in _read(f"/proc/{pid}/task/{thread}/children").split()
+    ]
 
 
 def _read(path: str) -> bytes:
