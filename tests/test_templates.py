@@ -8,11 +8,13 @@ import re
 import shlex
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from lambdactl import scaffold
+from lambdactl import Local, scaffold
 from lambdactl.cli import main
 
 NEEDS = {
@@ -27,6 +29,7 @@ RESPONSES = {
     "node-hello": HELLO,
     "ruby-hello": HELLO,
     "provided-hello": re.escape('"hello, in/my+cat.jpg"'),
+    "python-s3-thumbnail": re.escape('{"thumbnails": ["in/sample.png"]}'),
 }
 """What stands in the response to a template's own event, as a regular expression."""
 
@@ -129,3 +132,43 @@ def test_the_tests_of_a_new_project_pass(template: scaffold.Template, project: P
     assert process.returncode == 0, output
     counts = [int(number) for found in COUNTS.findall(output) for number in found if number]
     assert max([*counts, len(re.findall(r"^ok ", output, re.MULTILINE))]) >= 3, output
+
+
+@pytest.mark.slow
+def test_the_thumbnail_template_goes_to_s3_in_production(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = scaffold.create(tmp_path / "hello", scaffold.find("python-s3-thumbnail")).directory
+    objects = {"/photos/in/sample.png": (project / "buckets/photos/in/sample.png").read_bytes()}
+    types = {}
+
+    class Bucket(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._answer(objects[self.path])
+
+        def do_PUT(self) -> None:
+            objects[self.path] = self.rfile.read(int(self.headers["content-length"]))
+            types[self.path] = self.headers["content-type"]
+            self._answer(b"")
+
+        def _answer(self, content: bytes) -> None:
+            self.send_response(200)
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Bucket) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        env = {"AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{server.server_port}"}
+        with Local(project / "lambdactl.yaml", stage="prod", env=env) as fn:
+            event = (project / "events" / "upload.json").read_bytes()
+            result = fn.invoke("thumbnail", payload=event)
+        server.shutdown()
+    assert result.function_error is None, result.log
+    assert objects["/photos-thumbnails/in/sample.png"].startswith(b"\x89PNG")
+    assert types["/photos-thumbnails/in/sample.png"] == "image/png"
