@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 TABLE = Path(__file__).with_name("attributes.json")
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_VARIABLE = r"\$\{(\w+)\}"
 
 
 @functools.cache
@@ -29,4 +29,4 @@ def table() -> Mapping[str, Mapping[str, Any]]:
 
 def filled(template: str, values: Mapping[str, str]) -> str:
     """``template`` with its variables replaced."""
-    return _VARIABLE.sub(lambda match: values[match[1]], template)
+    return re.sub(_VARIABLE, lambda match: values[match[1]], template)

@@ -10,7 +10,7 @@ from lambdactl.manifest.sam.draft import Draft, Fields
 from lambdactl.manifest.sam.template import Resource
 from lambdactl.manifest.sam.values import made, text_of
 
-_S3 = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>[^?]+)(?:\?versionId=(?P<version>.+))?")
+_S3 = r"s3://(?P<bucket>[^/]+)/(?P<key>[^?]+)(?:\?versionId=(?P<version>.+))?"
 _COMPILED = ("dotnet", "esbuild", "go", "java", "makefile", "rust", "provided")
 """Starts of build methods after which the handler is not where the source is.
 https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-using-build.html
@@ -51,7 +51,7 @@ def _located(draft: Draft, resource: Resource, fields: Fields, uri: Node, word: 
     if text is None or uri.unknown:
         fields.put("code", uri, word)
         return
-    stored = _S3.fullmatch(text)
+    stored = re.fullmatch(_S3, text) if "://" in text else None
     if stored is not None:
         found = {key: value for key, value in stored.groupdict().items() if value}
         fields.put("code", made(found, uri), word)

@@ -9,25 +9,27 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 from lambdactl.manifest.document import Node
 from lambdactl.manifest.sam.template import Resource, Template
 from lambdactl.manifest.sam.values import NO_VALUE, Value, made, text_of
 
 Place = tuple[int, int]
-_WORD_START = re.compile("(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_WORD_START = "(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
 _TRUE = frozenset({"yes", "on", "y"})
 _FALSE = frozenset({"no", "off", "n"})
 
 
-class Trigger(NamedTuple):
+class Trigger:
     """One event source of a function: ``function`` is its name in the manifest."""
 
-    function: str
-    kind: str
-    settings: Fields
-    at: Place
+    __slots__ = ("at", "function", "kind", "settings")
+
+    def __init__(self, function: str, kind: str, settings: Fields, at: Place) -> None:
+        self.function = function
+        self.kind = kind
+        self.settings = settings
+        self.at = at
 
     def node(self) -> Node:
         settings = self.settings.node()
@@ -107,7 +109,7 @@ class Fields:
 
 def snake(text: str) -> str:
     """``FunctionUpdate``, ``TRIM_HORIZON`` -> ``function_update``, ``trim_horizon``."""
-    return _WORD_START.sub("_", text).lower() if not text.isupper() else text.lower()
+    return re.sub(_WORD_START, "_", text).lower() if not text.isupper() else text.lower()
 
 
 def word(node: Node | None) -> Node | None:

@@ -11,21 +11,21 @@ as unknown, so that no rule is applied to it.
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lambdactl.errors import did_you_mean
 from lambdactl.manifest.document import Node
-from lambdactl.manifest.sam import conditions, lists
 from lambdactl.manifest.sam.faults import malformed, stand_in, unknown
-from lambdactl.manifest.sam.loops import LOOP, entries
 from lambdactl.manifest.sam.values import NO_VALUE, Value, made, moved, text_of
 
 if TYPE_CHECKING:
     from lambdactl.manifest.sam.template import Template
 
 Function = Callable[["Template", Node, Node], Node]
+LOOP = "Fn::ForEach::"
 TAGS = {
     "!Base64": "Fn::Base64",
     "!Cidr": "Fn::Cidr",
@@ -49,8 +49,8 @@ TAGS = {
     "!Transform": "Fn::Transform",
 }
 """The short forms of YAML, each with the key it stands for."""
-_VARIABLE = re.compile(r"\$\{(!?)([^{}]*)\}")
-_DYNAMIC = re.compile(r"\{\{resolve:[^{}]+\}\}")
+_VARIABLE = r"\$\{(!?)([^{}]*)\}"
+_DYNAMIC = r"\{\{resolve:[^{}]+\}\}"
 
 
 def is_function(node: Node) -> bool:
@@ -88,7 +88,7 @@ def _mapping(scope: Template, node: Node) -> Node:
     children: dict[str, Node] = {}
     keys: dict[str, tuple[int, int]] = {}
     changed = False
-    for key, child, at in entries(scope, node):
+    for key, child, at in scope.entries(node):
         new = resolve(scope, child)
         changed = changed or new is not node.value.get(key)
         if new is not NO_VALUE:
@@ -98,12 +98,23 @@ def _mapping(scope: Template, node: Node) -> Node:
     return Value(children, *node.at, keys=keys, size=1 + sum(c.size for c in children.values()))
 
 
+def _function(key: str) -> Function | None:
+    found = FUNCTIONS.get(key)
+    if isinstance(found, str):
+        module, _, name = found.partition(".")
+        package = __name__.rpartition(".")[0]
+        loaded: Function = getattr(importlib.import_module(f"{package}.{module}"), name)
+        FUNCTIONS[key] = loaded
+        return loaded
+    return found
+
+
 def _call(scope: Template, node: Node) -> Node:
     known = scope.resolved.get(id(node))
     if known is not None:
         return known[1]
     key, argument = next(iter(node.value.items()))
-    function = FUNCTIONS.get(key)
+    function = _function(key)
     if function is None:
         scope.problems.add(
             "unknown-function",
@@ -128,7 +139,7 @@ def _call(scope: Template, node: Node) -> Node:
 def _dynamic(scope: Template, node: Node) -> Node:
     """``{{resolve:ssm:...}}``: CloudFormation asks another service when it deploys.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html"""
-    reference = _DYNAMIC.search(node.text)
+    reference = re.search(_DYNAMIC, node.text)
     if reference is None:
         return node
     message = f"`{reference.group()}` is not looked up on this machine: the text stays as it is"
@@ -173,7 +184,7 @@ def _sub(scope: Template, argument: Node, at: Node) -> Node:
             return scope.attribute(resource, attribute, at)
         return scope.reference(name, at)
 
-    whole = _VARIABLE.fullmatch(text)
+    whole = re.fullmatch(_VARIABLE, text)
     if whole is not None and not whole[1]:
         found = value(whole[2].strip())
         return found if found is NO_VALUE else moved(found, at)
@@ -191,7 +202,7 @@ def _sub(scope: Template, argument: Node, at: Node) -> Node:
             malformed(scope, at, f"`${{{name}}}` in `Fn::Sub` is a list or a mapping, not a text")
         return inner or ""
 
-    result = made(_VARIABLE.sub(replacement, text), at, stand_in=uncertain)
+    result = made(re.sub(_VARIABLE, replacement, text), at, stand_in=uncertain)
     return _dynamic(scope, result) if "{{resolve:" in result.text else result
 
 
@@ -211,25 +222,26 @@ def _transform(scope: Template, argument: Node, at: Node) -> Node:
     return unknown(at)
 
 
-FUNCTIONS: dict[str, Function] = {
-    "Condition": conditions.condition,
-    "Fn::And": conditions.and_,
-    "Fn::Base64": lists.base64,
-    "Fn::Cidr": lists.cidr,
-    "Fn::Equals": conditions.equals,
-    "Fn::FindInMap": lists.find_in_map,
-    "Fn::GetAZs": lists.get_azs,
+FUNCTIONS: dict[str, Function | str] = {
+    "Condition": "conditions.condition",
+    "Fn::And": "conditions.and_",
+    "Fn::Base64": "lists.base64",
+    "Fn::Cidr": "lists.cidr",
+    "Fn::Equals": "conditions.equals",
+    "Fn::FindInMap": "lists.find_in_map",
+    "Fn::GetAZs": "lists.get_azs",
     "Fn::GetAtt": _get_att,
-    "Fn::If": conditions.if_,
+    "Fn::If": "conditions.if_",
     "Fn::ImportValue": _import_value,
-    "Fn::Join": lists.join,
-    "Fn::Length": lists.length,
-    "Fn::Not": conditions.not_,
-    "Fn::Or": conditions.or_,
-    "Fn::Select": lists.select,
-    "Fn::Split": lists.split,
+    "Fn::Join": "lists.join",
+    "Fn::Length": "lists.length",
+    "Fn::Not": "conditions.not_",
+    "Fn::Or": "conditions.or_",
+    "Fn::Select": "lists.select",
+    "Fn::Split": "lists.split",
     "Fn::Sub": _sub,
-    "Fn::ToJsonString": lists.to_json_string,
+    "Fn::ToJsonString": "lists.to_json_string",
     "Fn::Transform": _transform,
     "Ref": _ref,
 }
+"""A name stands for a function of another module, which is imported when it is called."""

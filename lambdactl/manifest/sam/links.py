@@ -15,7 +15,7 @@ from lambdactl.manifest.sam.template import Resource
 from lambdactl.manifest.sam.values import made, members, resource_of, text_of
 
 Owned = Mapping[str, Fields]
-_NAME = re.compile(r"(?:.*:function:)?(?P<name>[A-Za-z0-9_-]+)(?::(?P<qualifier>[A-Za-z0-9_$-]+))?")
+_NAME = r"(?:.*:function:)?(?P<name>[A-Za-z0-9_-]+)(?::(?P<qualifier>[A-Za-z0-9_$-]+))?"
 
 
 class Target:
@@ -45,7 +45,7 @@ def _target(draft: Draft, node: Node | None) -> Target | None:
         qualifier = resource.text("Name") if resource.type.endswith("Alias") else "1"
         return Target(inner.function, qualifier)
     text = text_of(node)
-    match = _NAME.fullmatch(text or "")
+    match = re.fullmatch(_NAME, text or "")
     function = resource if resource is not None and resource.is_function else None
     if function is None and match is not None:
         function = function_named(draft, match["name"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64 as coding
-import ipaddress
 import json
 from typing import TYPE_CHECKING
 
@@ -69,6 +67,8 @@ def base64(scope: Template, argument: Node, at: Node) -> Node:
     text = text_of(value)
     if text is None:
         return unknown(at) if value.unknown else malformed(scope, at, "`Fn::Base64` takes a text")
+    import base64 as coding
+
     return made(coding.b64encode(text.encode()).decode(), at, stand_in=value.unknown)
 
 
@@ -133,6 +133,8 @@ def cidr(scope: Template, argument: Node, at: Node) -> Node:
     parts = arguments(scope, argument, at, (2, 3), form)
     if parts is None:
         return unknown(at)
+    import ipaddress
+
     block, count, bits = (text_of(part) or "" for part in (*parts, made("8", at))[:3])
     try:
         network = ipaddress.ip_network(block)

@@ -16,23 +16,11 @@ from lambdactl.manifest.sam.values import text_of
 if TYPE_CHECKING:
     from lambdactl.manifest.sam.template import Template
 
-LOOP = "Fn::ForEach::"
-_ALPHANUMERIC = re.compile("[^A-Za-z0-9]")
 
-
-def entries(scope: Template, node: Node) -> Iterator[tuple[str, Node, tuple[int, int]]]:
-    """The entries of a mapping, each with its place; those of ``Fn::ForEach`` are unrolled."""
-    for key, child in node.items():
-        at = node.keys.get(key, child.at)
-        if key.startswith(LOOP):
-            yield from _loop(scope, key, child, at)
-        else:
-            yield key, child, at
-
-
-def _loop(
+def unrolled(
     scope: Template, key: str, node: Node, at: tuple[int, int]
 ) -> Iterator[tuple[str, Node, tuple[int, int]]]:
+    """The entries that the loop ``key`` stands for."""
     parts = node.value if isinstance(node.value, list) else []
     name = text_of(parts[0]) if len(parts) == 3 else None
     if name is None or not parts[2].is_mapping:
@@ -49,7 +37,7 @@ def _loop(
             continue
         for inner, child in parts[2].items():
             fragment = _substituted(Node({inner: child}, *at, keys={inner: at}), name, text)
-            yield from entries(scope, fragment)
+            yield from scope.entries(fragment)
 
 
 def _substituted(node: Node, name: str, text: str) -> Node:
@@ -78,4 +66,4 @@ def _put(written: str, name: str, text: str) -> str:
     if "{" not in written:
         return written
     plain_text = written.replace(f"${{{name}}}", text)
-    return plain_text.replace(f"&{{{name}}}", _ALPHANUMERIC.sub("", text))
+    return plain_text.replace(f"&{{{name}}}", re.sub("[^A-Za-z0-9]", "", text))

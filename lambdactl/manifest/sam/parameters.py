@@ -18,16 +18,10 @@ from lambdactl.manifest.sam.values import Value, made, moved, text_of
 if TYPE_CHECKING:
     from lambdactl.manifest.sam.template import Template
 
-_LONG = re.compile(
-    r"""ParameterKey=(?P<key>"(?:\\.|[^"\\])*"|[^,\s]+),
-        ParameterValue=(?P<value>"(?:\\.|[^"\\])*"|(?:\\.|[^\s\\])*)""",
-    re.VERBOSE,
-)
-_SHORT = re.compile(
-    r"""(?P<key>"(?:\\.|[^"\\])*"|[A-Za-z0-9]+)
-        =(?P<value>"(?:\\.|[^"\\])*"|(?:\\.|(?!\s+[A-Za-z0-9]+=).)*)""",
-    re.VERBOSE | re.DOTALL,
-)
+_LONG = r"""(?x)ParameterKey=(?P<key>"(?:\\.|[^"\\])*"|[^,\s]+),
+        ParameterValue=(?P<value>"(?:\\.|[^"\\])*"|(?:\\.|[^\s\\])*)"""
+_SHORT = r"""(?xs)(?P<key>"(?:\\.|[^"\\])*"|[A-Za-z0-9]+)
+        =(?P<value>"(?:\\.|[^"\\])*"|(?:\\.|(?!\s+[A-Za-z0-9]+=).)*)"""
 _SSM = "AWS::SSM::Parameter::Value<"
 
 
@@ -43,7 +37,7 @@ def parse_overrides(words: Iterable[str]) -> dict[str, str]:
         text = word.strip()
         pattern = _LONG if text.startswith("ParameterKey=") else _SHORT
         end = 0
-        for match in pattern.finditer(text):
+        for match in re.finditer(pattern, text):
             if text[end : match.start()].strip():
                 break
             found[_unquoted(match["key"])] = _unquoted(match["value"])

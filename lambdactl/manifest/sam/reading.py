@@ -17,7 +17,7 @@ from lambdactl.manifest.composer import compose
 from lambdactl.manifest.document import Node, Problems
 from lambdactl.manifest.loading import Reader, Report
 from lambdactl.manifest.model import App
-from lambdactl.manifest.sam import code, events, functions, parameters
+from lambdactl.manifest.sam import code, events, functions
 from lambdactl.manifest.sam import globals as shared
 from lambdactl.manifest.sam.draft import Draft, Place, Trigger, sequence
 from lambdactl.manifest.sam.intrinsics import TAGS
@@ -40,7 +40,7 @@ _LINKS = (
     "AWS::Scheduler",
 )
 """Services whose resources may name a function that they call."""
-_FIELD = re.compile("`([a-z_.]+)`")
+_FIELD = "`([a-z_.]+)`"
 _DEPTH = 10
 
 
@@ -88,9 +88,12 @@ class TemplateReader(Reader):
             prefix=self.prefix,
             stack=self.template_of,
         )
-        if not self.prefix:
-            parameters.check_names(template, self.overrides)
-        parameters.check(template)
+        if self.overrides or document.get("Parameters") is not None:
+            from lambdactl.manifest.sam import parameters
+
+            if not self.prefix:
+                parameters.check_names(template, self.overrides)
+            parameters.check(template)
         self.draft = draft = Draft(template, self.root, thorough=self.thorough)
         _check_sections(draft)
         for resource in template.of_type(*_STACKS):
@@ -257,8 +260,8 @@ def _reworded(problem: Problem, words: Mapping[Place, Mapping[str, str]]) -> Pro
     def spelled(match: re.Match[str]) -> str:
         return f"`{known.get(match[1], match[1])}`"
 
-    message = _FIELD.sub(spelled, problem.message)
-    hint = problem.hint and _FIELD.sub(spelled, problem.hint).replace("`defaults`", "`Globals`")
+    message = re.sub(_FIELD, spelled, problem.message)
+    hint = problem.hint and re.sub(_FIELD, spelled, problem.hint).replace("`defaults`", "`Globals`")
     return replace(problem, message=message, hint=hint)
 
 

@@ -13,13 +13,12 @@ from lambdactl.errors import did_you_mean
 from lambdactl.manifest.document import Node
 from lambdactl.manifest.sam.draft import Draft, Fields, Place, Trigger, boolean, listed
 from lambdactl.manifest.sam.globals import with_globals
-from lambdactl.manifest.sam.rare import cors as plain_cors
 from lambdactl.manifest.sam.template import Resource
 from lambdactl.manifest.sam.values import made, members, resource_of, text_of
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _CORS_METHODS = frozenset({"GET", "PUT", "HEAD", "POST", "PATCH", "DELETE", "*"})
-_TARGET = re.compile(r":function:(?P<name>[A-Za-z0-9_-]+)(?::(?P<qualifier>[A-Za-z0-9_$-]+))?")
+_TARGET = r":function:(?P<name>[A-Za-z0-9_-]+)(?::(?P<qualifier>[A-Za-z0-9_$-]+))?"
 
 
 class Api:
@@ -104,7 +103,9 @@ def http_settings(draft: Draft, fields: Fields, api: Api) -> None:
     """What all routes of an HTTP API share."""
     cross = api.get("CorsConfiguration")
     if cross is not None and cross.is_mapping:
-        inner = plain_cors(draft, cross)
+        from lambdactl.manifest.sam.rare import cors
+
+        inner = cors(draft, cross)
         _known_methods(inner)
         fields.nest("cors", inner, "CorsConfiguration")
     else:
@@ -319,7 +320,7 @@ def _operation(
 ) -> Trigger | None:
     integration = operation.get("x-amazon-apigateway-integration")
     uri = text_of(integration.get("uri")) if integration is not None else None
-    match = _TARGET.search(uri or "")
+    match = re.search(_TARGET, uri or "")
     owner = function_named(draft, match["name"]) if match else None
     name = "ANY" if method.lower() == "x-amazon-apigateway-any-method" else method.upper()
     if owner is None or integration is None or (name != "ANY" and name not in METHODS):

@@ -4,35 +4,41 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from lambdactl.errors import did_you_mean
 from lambdactl.manifest.document import Node, Problems
-from lambdactl.manifest.sam import intrinsics, parameters
-from lambdactl.manifest.sam.conditions import truth
+from lambdactl.manifest.sam import intrinsics
 from lambdactl.manifest.sam.faults import stand_in, unknown
 from lambdactl.manifest.sam.globals import with_globals
-from lambdactl.manifest.sam.loops import entries
 from lambdactl.manifest.sam.values import NO_VALUE, made, moved, text_of
 
 ACCOUNT = "123456789012"
 FUNCTION_TYPES = ("AWS::Serverless::Function", "AWS::Lambda::Function")
-_ID = re.compile("[^a-z0-9]")
 
 
-@dataclass(slots=True, eq=False)
 class Resource:
-    """One resource; ``body`` is all that stands under its logical id."""
+    """One resource; ``body`` is all that stands under its logical id, ``properties`` are as
+    written, for a serverless resource with ``Globals`` laid under."""
 
-    name: str
-    type: str
-    body: Node
-    at: tuple[int, int]
-    template: Template
-    properties: Node
-    """As written; for a serverless resource with ``Globals`` laid under."""
+    __slots__ = ("at", "body", "name", "properties", "template", "type")
+
+    def __init__(
+        self,
+        template: Template,
+        name: str,
+        type_: str,
+        at: tuple[int, int],
+        body: Node,
+        properties: Node,
+    ) -> None:
+        self.template = template
+        self.name = name
+        self.type = type_
+        self.at = at
+        self.body = body
+        self.properties = properties
 
     def get(self, *path: str | int) -> Node | None:
         """A property with its functions replaced."""
@@ -92,7 +98,7 @@ class Resource:
         pseudo = self.template.pseudo
         return {
             "name": name,
-            "id": _ID.sub("", self.key.lower()),
+            "id": re.sub("[^a-z0-9]", "", self.key.lower()),
             "region": pseudo("AWS::Region"),
             "account": pseudo("AWS::AccountId"),
             "partition": pseudo("AWS::Partition"),
@@ -147,6 +153,17 @@ class Template:
         """``node`` with all functions replaced."""
         return intrinsics.resolve(self, node)
 
+    def entries(self, node: Node) -> Iterator[tuple[str, Node, tuple[int, int]]]:
+        """The entries of a mapping, each with its place; those of ``Fn::ForEach`` are unrolled."""
+        for key, child in node.items():
+            at = node.keys.get(key, child.at)
+            if key.startswith(intrinsics.LOOP):
+                from lambdactl.manifest.sam.loops import unrolled
+
+                yield from unrolled(self, key, child, at)
+            else:
+                yield key, child, at
+
     @cached_property
     def resources(self) -> dict[str, Resource]:
         """The resources whose condition holds, by logical id."""
@@ -156,7 +173,7 @@ class Template:
         section, shared = self.section("Resources"), self.section("Globals")
         if section is None:
             return
-        for name, body, at in entries(self, section):
+        for name, body, at in self.entries(section):
             if body.unknown:
                 continue
             kind = text_of(body.get("Type"))
@@ -168,7 +185,7 @@ class Template:
             if properties is None or not properties.is_mapping:
                 properties = Node({}, *at)
             properties = with_globals(shared, kind, properties)
-            yield name, Resource(name, kind, body, at, self, properties)
+            yield name, Resource(self, name, kind, at, body, properties)
 
     def exists(self, resource: Resource) -> bool:
         """Whether the resource's condition holds."""
@@ -220,6 +237,8 @@ class Template:
                 return self._not_there(name, at)
         declared = self.document.get("Parameters", name)
         if declared is not None:
+            from lambdactl.manifest.sam import parameters
+
             return parameters.value(self, name, declared, at)
         resource = self.declared.get(name)
         if resource is not None:
@@ -298,12 +317,14 @@ class Template:
         conditions = self.section("Conditions")
         found = {}
         if conditions is not None:
-            found = {key: node for key, node, _ in entries(self, conditions)}
+            found = {key: node for key, node, _ in self.entries(conditions)}
         if name not in found:
             message = f"there is no condition `{name}`"
             self.problems.add("unknown-condition", message, at, did_you_mean(name, found))
             self._conditions[name] = True
             return True
+        from lambdactl.manifest.sam.conditions import truth
+
         holds = truth(self, found[name])
         self._conditions[name] = holds
         return holds

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lambdactl.manifest.document import Node, written
@@ -11,12 +10,15 @@ if TYPE_CHECKING:
     from lambdactl.manifest.sam.template import Resource
 
 
-@dataclass(slots=True, eq=False)
 class Value(Node):
     """A node that was not written but computed. ``resource`` is what a ``Ref`` or ``GetAtt``
     names; ``unknown`` marks a stand-in for what can't be known on this machine."""
 
-    resource: Resource | None = None
+    __slots__ = ("resource",)
+
+    def __init__(self, *given: Any, resource: Resource | None = None, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.resource = resource
 
 
 NO_VALUE = Node(None, 0, 0, unknown=True)
