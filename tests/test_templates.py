@@ -30,6 +30,7 @@ RESPONSES = {
     "ruby-hello": HELLO,
     "provided-hello": re.escape('"hello, in/my+cat.jpg"'),
     "python-s3-thumbnail": re.escape('{"thumbnails": ["in/sample.png"]}'),
+    "python-http-crud": re.escape('"statusCode": 201'),
 }
 """What stands in the response to a template's own event, as a regular expression."""
 
