@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _SUMMARIES = {
     "alb": ("host", "path"),
+    "alexa": ("skill",),
     "cloudwatch_logs": ("group", "filter"),
     "codecommit": ("repository", "events", "branches"),
     "cognito": ("user_pool", "events"),
@@ -69,6 +70,7 @@ def list_(
     )
     _table("Triggers", ("FUNCTION", "KIND", "SOURCE"), _triggers(app))
     _table("Layers", ("NAME", "PATH", "RUNTIMES", "USED BY"), _layers(app))
+    _table("State machines", ("NAME", "TYPE", "DEFINITION"), _state_machines(app))
 
 
 def _functions(app: App) -> list[tuple[str, ...]]:
@@ -103,6 +105,17 @@ def _layers(app: App) -> list[tuple[str, ...]]:
             ", ".join(f.name for f in app.functions.values() if layer.name in f.layers) or "-",
         )
         for layer in app.layers.values()
+    ]
+
+
+def _state_machines(app: App) -> list[tuple[str, ...]]:
+    return [
+        (
+            machine.name,
+            machine.type,
+            _relative(machine.path, app.root) if machine.path else "in the manifest",
+        )
+        for machine in app.state_machines.values()
     ]
 
 
@@ -203,5 +216,13 @@ def _document(app: App) -> dict[str, Any]:
                 "used_by": [f.name for f in app.functions.values() if layer.name in f.layers],
             }
             for layer in app.layers.values()
+        ],
+        "state_machines": [
+            {
+                "name": machine.name,
+                "type": machine.type,
+                "definition": _relative(machine.path, app.root) if machine.path else None,
+            }
+            for machine in app.state_machines.values()
         ],
     }

@@ -360,6 +360,13 @@ def _codecommit(settings: Settings) -> Implied:
     return Implied("codecommit", names.get(settings["events"][0], "push"), params)
 
 
+def _alexa(settings: Settings) -> Implied:
+    if settings.get("interface") == "smart_home":
+        return Implied("alexa-smart-home", "turn-on")
+    skill = settings.get("skill", "").removeprefix("amzn1.ask.skill.")
+    return Implied("alexa-skills-kit", "intent", {"application_id": skill} if skill else {})
+
+
 def _url(settings: Settings) -> Implied:
     return Implied("function-url", "iam" if settings.get("auth") == "iam" else "request")
 
@@ -386,6 +393,7 @@ def _without_wildcards(pattern: str) -> str:
 
 _KINDS: dict[str, Callable[[Settings], Implied]] = {
     "alb": _alb,
+    "alexa": _alexa,
     "cloudwatch_logs": _logs,
     "codecommit": _codecommit,
     "cognito": _cognito,

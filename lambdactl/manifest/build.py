@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lambdactl.errors import Location
 from lambdactl.manifest.document import Node
@@ -25,6 +25,9 @@ from lambdactl.manifest.settings import (
     RuntimeManagement,
     Versions,
 )
+
+if TYPE_CHECKING:
+    from lambdactl.manifest.features import StateMachine
 
 Values = Mapping[str, Any]
 Locate = Callable[[tuple[int, int] | None], Location]
@@ -62,6 +65,11 @@ def app(
     """The app of a checked manifest. ``document`` is the same manifest with its places."""
     functions = document.get("functions")
     layers = document.get("layers")
+    machines: Mapping[str, StateMachine] = {}
+    if values.get("state_machines"):
+        from lambdactl.manifest.build_features import state_machines
+
+        machines = state_machines(values, document, locate, root)
     return App(
         service=values.get("service") or _folder_name(root),
         root=root,
@@ -74,6 +82,7 @@ def app(
             for name, fields in values.get("layers", {}).items()
             if "path" in fields
         },
+        state_machines=machines,
         stage=stage,
         source=source,
     )
@@ -120,7 +129,7 @@ def function(
         where=locate(place) if place else None,
         places=places,
         aws_name=fields.get("name"),
-        role=_role(fields.get("role")),
+        role=role(fields.get("role")),
         concurrency=Concurrency(**fields.get("concurrency", {})),
         async_=async_config(fields.get("async", {})),
         dead_letter=_destination(fields.get("dead_letter")),
@@ -242,7 +251,7 @@ def _destination(value: str | Values | None) -> Destination | None:
     return Destination(_KINDS[form], target)
 
 
-def _role(value: str | Values | None) -> Role | None:
+def role(value: str | Values | None) -> Role | None:
     if value is None:
         return None
     if isinstance(value, str):

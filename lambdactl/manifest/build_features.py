@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lambdactl.manifest.build import Values, async_config, path_under
-from lambdactl.manifest.document import written
+from lambdactl.manifest.build import Locate, Values, async_config, path_under, role
+from lambdactl.manifest.document import Node, written
 from lambdactl.manifest.features import (
     Alias,
     CapacityProvider,
@@ -15,6 +15,7 @@ from lambdactl.manifest.features import (
     Durable,
     FileSystem,
     FunctionUrl,
+    StateMachine,
     Vpc,
 )
 
@@ -94,3 +95,25 @@ def _capacity_provider(fields: Values | None) -> CapacityProvider | None:
     if fields is None or "arn" not in fields:
         return None
     return CapacityProvider(**fields)
+
+
+def state_machines(
+    values: Values, document: Node, locate: Locate, root: Path
+) -> dict[str, StateMachine]:
+    """The state machines of a manifest."""
+    places = document.get("state_machines")
+    found: dict[str, StateMachine] = {}
+    for name, fields in values["state_machines"].items():
+        definition = fields.get("definition")
+        place = places.keys.get(name) if places is not None else None
+        found[name] = StateMachine(
+            name=name,
+            path=path_under(root, definition) if isinstance(definition, str) else None,
+            definition=definition if isinstance(definition, dict) else None,
+            type=fields.get("type", "standard"),
+            substitutions=fields.get("substitutions", {}),
+            aws_name=fields.get("name"),
+            role=role(fields.get("role")),
+            where=locate(place) if place else None,
+        )
+    return found

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from lambdactl.manifest.settings import AsyncConfig
+from lambdactl.errors import Location
+from lambdactl.manifest.settings import AsyncConfig, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,21 @@ class Durable:
     execution_timeout_s: int | None = None
     retention_days: int | None = None
     kms_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateMachine:
+    """A state machine of Step Functions: its definition in a file (``path``, absolute) or as it
+    stands in the manifest. ``substitutions`` are values of the definition's ``${name}``."""
+
+    name: str
+    path: Path | None = None
+    definition: Mapping[str, Any] | None = None
+    type: Literal["standard", "express"] = "standard"
+    substitutions: Mapping[str, str] = field(default_factory=dict)
+    aws_name: str | None = None
+    role: Role | None = None
+    where: Location | None = None
 
 
 @dataclass(frozen=True, slots=True)

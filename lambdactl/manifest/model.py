@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Durable,
         FileSystem,
         FunctionUrl,
+        StateMachine,
         Vpc,
     )
 
@@ -119,6 +120,8 @@ class App:
     root: Path
     functions: Mapping[str, Function]
     layers: Mapping[str, Layer] = field(default_factory=dict)
+    state_machines: Mapping[str, StateMachine] = field(default_factory=dict)
+    """Kept for deployment: they do not run on this machine yet."""
     stage: str | None = None
     source: Path | None = None
     """The manifest file, or None for an app made in code or from a single handler file."""

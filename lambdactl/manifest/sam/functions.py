@@ -131,7 +131,7 @@ def function(draft: Draft, resource: Resource) -> Fields:
     if not image:
         layers(draft, resource, fields)
     _environment(draft, resource, fields)
-    _role(draft, resource, fields)
+    role(draft, resource, fields)
     _logging(draft, resource, fields)
     _small(draft, resource, fields)
     if not _RARE.isdisjoint(resource.properties.value):
@@ -199,22 +199,20 @@ def _environment(draft: Draft, resource: Resource, fields: Fields) -> None:
     fields.nest("environment", inner)
 
 
-def _role(draft: Draft, resource: Resource, fields: Fields) -> None:
-    given = resource.get("Role")
-    if given is None and resource.type == SERVERLESS:
-        if (
-            "Policies" in resource.properties.value
-            or "PermissionsBoundary" in resource.properties.value
-        ):
+def role(draft: Draft, resource: Resource, fields: Fields) -> None:
+    """What a function or a state machine may do: a role, or policies for one of its own."""
+    given = resource.get("Role") or resource.get("RoleArn")
+    if given is None:
+        if not {"Policies", "PermissionsBoundary"}.isdisjoint(resource.properties.value):
             from lambdactl.manifest.sam import policies
 
             policies.of_function(draft, resource, fields)
         return
-    role = resource_of(given)
-    if role is not None and role.type == "AWS::IAM::Role":
+    own = resource_of(given)
+    if own is not None and own.type == "AWS::IAM::Role":
         from lambdactl.manifest.sam import policies
 
-        policies.of_role(draft, role, given or role.body, fields)
+        policies.of_role(draft, own, given, fields)
     else:
         fields.put("role", given, "Role")
 

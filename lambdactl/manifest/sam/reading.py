@@ -13,13 +13,14 @@ from pathlib import Path
 
 from lambdactl.errors import Problem
 from lambdactl.manifest import source
+from lambdactl.manifest.checker import schema
 from lambdactl.manifest.composer import compose
 from lambdactl.manifest.document import Node, Problems
 from lambdactl.manifest.loading import Reader, Report
 from lambdactl.manifest.model import App
 from lambdactl.manifest.sam import code, events, functions
 from lambdactl.manifest.sam import globals as shared
-from lambdactl.manifest.sam.draft import Draft, Place, Trigger, sequence
+from lambdactl.manifest.sam.draft import Draft, Fields, Place, Trigger, sequence
 from lambdactl.manifest.sam.intrinsics import TAGS
 from lambdactl.manifest.sam.template import FUNCTION_TYPES, Resource, Template
 from lambdactl.manifest.sam.values import made, text_of
@@ -218,7 +219,7 @@ def _manifest(draft: Draft) -> Node:
     result = draft.fields(place)
     listed = draft.fields(place)
     for key, owner in owners.items():
-        own = [trigger.node() for trigger in triggers if trigger.function == key]
+        own = [t.node() for t in triggers if t.function == key and _is_whole(draft, t)]
         if own:
             fields[key].put("triggers", sequence(own, own[0].at))
         listed.put(key, fields[key].node())
@@ -231,19 +232,41 @@ def _manifest(draft: Draft) -> Node:
             layers.put(resource.key, layer.node())
             layers.keys[resource.key] = resource.at
     result.nest("layers", layers)
-    _others(draft)
+    _others(draft, result)
     return result.node()
 
 
-def _others(draft: Draft) -> None:
-    """Name what is read and does not run here."""
+def _is_whole(draft: Draft, trigger: Trigger) -> bool:
+    """Whether all that a trigger needs is known; what is not was named, and so is this."""
+    part = schema()["$defs"][trigger.kind]
+    needed = part.get("required") or next(
+        (form["required"] for form in part.get("anyOf", ()) if "required" in form), ()
+    )
+    given = trigger.settings.value
+    for field in needed:
+        if field in given and given[field].unknown:
+            word = draft.words.get(trigger.at, {}).get(field, field)
+            message = f"this trigger is left out, because its `{word}` is not known"
+            draft.warn("unresolved", message, trigger.at)
+            return False
+    return True
+
+
+def _others(draft: Draft, result: Fields) -> None:
+    """Keep or name what does not run here."""
+    state_machines = draft.fields(result.at)
     for resource in draft.template.resources.values():
         if resource.type == "AWS::Serverless::Connector":
             message = f"the connector `{resource.name}` gives permissions only: nothing to run"
             draft.lose(message, resource.at)
-        elif resource.type in ("AWS::Serverless::StateMachine", "AWS::StepFunctions::StateMachine"):
-            message = f"the state machine `{resource.name}` is not run yet"
-            draft.warn("not-supported", message, resource.at)
+        elif resource.type.endswith("::StateMachine"):
+            from lambdactl.manifest.sam import machines
+
+            fields = machines.machine(draft, resource)
+            if fields is not None:
+                state_machines.put(resource.key, fields.node())
+                state_machines.keys[resource.key] = resource.at
+    result.nest("state_machines", state_machines)
 
 
 def _place(document: Node, key: str) -> Place:
@@ -270,4 +293,5 @@ def _joined(app: App, nested: App) -> App:
         app,
         functions={**app.functions, **nested.functions},
         layers={**app.layers, **nested.layers},
+        state_machines={**app.state_machines, **nested.state_machines},
     )
