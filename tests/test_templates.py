@@ -32,6 +32,7 @@ RESPONSES = {
     "python-s3-thumbnail": re.escape('{"thumbnails": ["in/sample.png"]}'),
     "python-http-crud": re.escape('"statusCode": 201'),
     "node-http": re.escape('\\"time\\":\\"2025-04-27 23:53:55\\"'),
+    "python-sqs-worker": re.escape('{"batchItemFailures": []}'),
 }
 """What stands in the response to a template's own event, as a regular expression."""
 
