@@ -15,7 +15,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,7 @@ class ScriptedApi:
 
     def __init__(self) -> None:
         self._server = socket.create_server(("127.0.0.1", 0))
-        self.address = "127.0.0.1:%d" % self._server.getsockname()[1]
+        self.address = f"127.0.0.1:{self._server.getsockname()[1]}"
         self.requests: queue.Queue[Request] = queue.Queue()
         self.connections: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
@@ -148,10 +148,8 @@ class ScriptedApi:
         # A plain close() leaves accept() of another thread waiting for ever.
         self._server.close()
         for connection in self.connections:
-            try:
+            with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             connection.close()
 
 
@@ -202,6 +200,22 @@ class Session:
         """Give an event and wait for its result."""
         self.give(event, headers)
         return self.result()
+
+    def next_request(self, patience_s: float) -> Request | None:
+        """Whatever comes next; None when the process has ended instead.
+
+        :raises queue.Empty: nothing has come.
+        """
+        deadline = time.monotonic() + patience_s
+        while True:
+            ended = self.process.poll() is not None
+            try:
+                return self.api.requests.get(timeout=0.02)
+            except queue.Empty:
+                if ended:
+                    return None
+                if time.monotonic() > deadline:
+                    raise
 
     def exit_code(self) -> int:
         return self.process.wait(PATIENCE_S)

@@ -49,12 +49,12 @@ function openResponseStream(...args) {
 function serve(log, loaded, createInvoker, extra) {
   const onAnswer = (invocation) => (status) => {
     if (status === 410) {
-      log.warn(`The result of invocation ${invocation.id} came too late: it had timed out.`);
+      console.warn(`The result of invocation ${invocation.id} came too late: it had timed out.`);
     }
   };
   const onInvocation = (status, headers, body) => {
     if (status !== 200) {
-      log.warn(`Failed to get next invocation, error ${status}`);
+      console.warn(`Failed to get next invocation, error ${status}`);
       process.exit(NEXT_REFUSED_EXIT);
     }
     invoke(readInvocation(headers, body));

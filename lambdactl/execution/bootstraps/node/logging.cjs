@@ -13,7 +13,7 @@ const HEADER_BYTES = 16;
 const TEXT_FRAME = 0xa55a0003;
 const JSON_FRAME = 0xa55a0002;
 
-/** @returns log: {error(title, thrown), requestId, tenantId}; console writes through it from now on. */
+/** @returns log: {error(title, thrown), requestId, tenantId}; console writes with it from now on. */
 function patchConsole(generation) {
   const json = process.env.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === 'JSON';
   const lowest = Math.max(0, LEVELS.indexOf(process.env.AWS_LAMBDA_LOG_LEVEL?.toUpperCase()));
@@ -34,11 +34,10 @@ function patchConsole(generation) {
           };
   });
   console.log = console.info;
-  const { error } = console;
-  log.warn = console.warn;
+  // Through whatever console is by then: logging libraries put themselves in its place.
   log.error = json
-    ? (_title, thrown) => error(intoError(thrown))
-    : (title, thrown) => error(title, errorForLog(intoError(thrown)));
+    ? (_title, thrown) => console.error(intoError(thrown))
+    : (title, thrown) => console.error(title, errorForLog(intoError(thrown)));
   return log;
 }
 

@@ -37,6 +37,9 @@ module LambdactlRuntime
       @next_request = request('GET', 'invocation/next')
       @socket = TCPSocket.new(host.delete('[]'), port)
       @socket.setsockopt(:TCP, :NODELAY, true)
+      @pid = Process.pid
+    rescue SystemCallError => e
+      abort "The Runtime API at #{address} can't be reached: #{e.message}"
     end
 
     def next
@@ -101,6 +104,9 @@ module LambdactlRuntime
     end
 
     def send_all(data)
+      # A child that the handler has forked, and that came back from it, must not answer too.
+      exit! unless Process.pid == @pid
+
       @socket.write(data)
     rescue SystemCallError, IOError
       raise Closed

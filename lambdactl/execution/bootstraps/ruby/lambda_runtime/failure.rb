@@ -21,8 +21,8 @@ module LambdactlRuntime
       @class_name = error.class.to_s
       @type = "#{classification}<#{@class_name}>"
       @message = utf8(message_of(error))
-      @frames = (error.backtrace_locations || []).first(MAX_FRAMES).take_while do |frame|
-        !frame.path.start_with?(OWN_FILES)
+      @frames = (error.backtrace_locations || []).first(MAX_FRAMES).reject do |frame|
+        frame.path.start_with?(OWN_FILES)
       end
       @exit_code = exit_code
     end
@@ -31,8 +31,9 @@ module LambdactlRuntime
       PUBLIC_CLASSES.include?(@class_name) ? @type : 'Function<UserException>'
     end
 
+    # JSON, as bytes.
     def body
-      to_h.to_json
+      to_h.to_json.b
     end
 
     def log(title)
@@ -40,15 +41,13 @@ module LambdactlRuntime
       puts JSON.pretty_generate(to_h)
     end
 
+    # JSON, as bytes.
     def xray_cause
       stack = @frames.first(MAX_XRAY_FRAMES).map do |frame|
         { path: frame.path, line: frame.lineno, label: frame.label }
       end
-      JSON.generate(
-        working_directory: Dir.pwd,
-        paths: Gem.paths.path,
-        exceptions: [{ message: @message, type: @type, stack: stack }]
-      )
+      exceptions = [{ message: @message, type: @type, stack: stack }]
+      JSON.generate(working_directory: Dir.pwd, paths: Gem.paths.path, exceptions: exceptions).b
     end
 
     private

@@ -67,6 +67,7 @@ module LambdactlRuntime
     def initialize(descriptor)
       @file = IO.for_fd(descriptor, 'wb', autoclose: false)
       @file.sync = true
+      @file.close_on_exec = true
       @mutex = Mutex.new
     end
 
@@ -107,6 +108,8 @@ module LambdactlRuntime
   module Logging
     def self.install
       $stdout.sync = true
+      # Lambda's locale is there on Lambda; where it is not, Ruby would take all text for ASCII.
+      Encoding.default_external = Encoding::UTF_8 if Encoding.default_external == Encoding::US_ASCII
       Logger.prepend(LoggerPatch)
       descriptor = ENV.delete('_LAMBDA_TELEMETRY_LOG_FD') or return
       begin

@@ -44,6 +44,8 @@ module LambdactlRuntime
     rescue RuntimeApi::Closed
       # The server ends an environment by closing its connection: nothing is left to be done.
       exit(0)
+    rescue StandardError => e # an event that can't be read, a thread of the function that gave up
+      give_up(e)
     end
 
     private
@@ -69,17 +71,12 @@ module LambdactlRuntime
     def next_invocation(invocation)
       return invocation if invocation.status == 200
 
-      give_up(RuntimeError.new("Received #{invocation.status} when waiting for next invocation."))
+      raise "Received #{invocation.status} when waiting for next invocation."
     end
 
     # Run one invocation; returns the next one.
     def run(handler, invocation)
-      begin
-        request, context = prepare(invocation)
-      rescue StandardError => e
-        give_up(e)
-      end
-      outcome = call(handler, request, context)
+      outcome = call(handler, *prepare(invocation))
       return fail_with(outcome, invocation) if outcome.is_a?(Failure)
 
       respond(outcome, invocation)
@@ -109,21 +106,17 @@ module LambdactlRuntime
     rescue StandardError => e
       fail_with(Failure.new(e, 'Runtime', RUNTIME_ERROR_EXIT), invocation)
     else
-      following = @api.respond(invocation, body, content_type || 'application/json') do |status|
+      @api.respond(invocation, body, content_type || 'application/json') do |status|
         note_lateness(status, invocation)
       end
-      following
     end
 
     def fail_with(failure, invocation)
-      failure.log(failure.exit_code ? 'Critical exception from handler' : 'Error raised from handler method') unless
-        failure.exit_code == RUNTIME_ERROR_EXIT
-      return exit_after(failure, invocation) if failure.exit_code
-
-      @api.fail(invocation, failure) { |status| note_lateness(status, invocation) }
-    end
-
-    def exit_after(failure, invocation)
+      unless failure.exit_code
+        failure.log('Error raised from handler method')
+        return @api.fail(invocation, failure) { |status| note_lateness(status, invocation) }
+      end
+      failure.log('Critical exception from handler') if failure.exit_code == CRITICAL_ERROR_EXIT
       @api.last_words(invocation, failure)
       exit(failure.exit_code)
     end
