@@ -179,8 +179,8 @@ def recorded(request: Request, client: Client) -> Post:
         name: value
         for name, value in request.headers
         if name.startswith("lambda-runtime-")
-        # AWS's client sends no type with an init error.
-        or (name == "content-type" and not request.path.endswith("/init/error"))
+        # AWS's client sends no type with an error of init.
+        or (name == "content-type" and "/invocation/" in request.path)
     }
     cause = headers.get("lambda-runtime-function-xray-error-cause")
     if cause is not None:
@@ -193,7 +193,12 @@ def recorded(request: Request, client: Client) -> Post:
         headers["lambda-runtime-function-xray-error-cause"] = cause
     body: Any = request.body
     if request.path.endswith("/error"):
-        body = json.loads(body)
+        try:
+            body = json.loads(body)
+        except UnicodeDecodeError:
+            # AWS's client lets http.client encode an init error: Latin-1.
+            assert client.name == "awslambdaric"
+            body = json.loads(body.decode("latin-1"))
         body["stackTrace"] = [
             settled(entry) for entry in body["stackTrace"] if REFERENCE_FRAME not in entry
         ][:_LONG_STACK]

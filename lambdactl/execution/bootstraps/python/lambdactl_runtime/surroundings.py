@@ -71,7 +71,8 @@ def leave():
 
 def _set_paths():
     """Do what /var/runtime/bootstrap.py of AWS's images does. The function's folder comes first;
-    it and the folders of layers, which lambdactl puts on PYTHONPATH, may hold .pth files."""
+    it and the folders of layers, which lambdactl puts on PYTHONPATH, may hold .pth files. What the
+    runtime brings along (boto3) comes last here: a virtual environment's own goes before it."""
     root = os.environ["LAMBDA_TASK_ROOT"]
     sys.path.insert(0, root)
     folders = [root]
@@ -84,6 +85,10 @@ def _set_paths():
             import site
 
             site.addsitedir(folder)
+    runtime = os.environ.get("LAMBDA_RUNTIME_DIR")
+    if runtime:
+        sys.path.append(runtime)
+        os.environ.setdefault("PYTHONPATH", runtime)
 
 
 def _has_pth_file(folder):

@@ -4,7 +4,6 @@ An invocation takes three system calls: the answer to the last event and the req
 one leave together (pipelined), then the confirmation and the next event are read.
 """
 
-import os
 import sys
 import time
 
@@ -107,9 +106,6 @@ class Connection:
         self._socket = socket(AF_INET, SOCK_STREAM)
         self._socket.connect((host, int(port)))
         self._socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-        # A child that the function forks has no business here, and must not keep the connection
-        # open when this process has gone.
-        os.register_at_fork(after_in_child=self._socket.close)
 
     def _send(self, *parts):
         try:

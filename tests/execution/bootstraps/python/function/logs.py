@@ -110,9 +110,9 @@ def printed(event, context):
 
 
 def printed_much(event, context):
-    for _ in range(30):
+    for _ in range(3):
         print("x" * 70000)
-    sys.stdout.write("y" * 3000000)
+    sys.stdout.write("y" * 1000000)
     print()
 
 
