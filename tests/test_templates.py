@@ -33,6 +33,7 @@ RESPONSES = {
     "python-http-crud": re.escape('"statusCode": 201'),
     "node-http": re.escape('\\"time\\":\\"2025-04-27 23:53:55\\"'),
     "python-sqs-worker": re.escape('{"batchItemFailures": []}'),
+    "python-kinesis": re.escape('{"batchItemFailures": []}'),
 }
 """What stands in the response to a template's own event, as a regular expression."""
 
