@@ -177,8 +177,8 @@ def _in_store(store: Store, env: Mapping[str, str]) -> Iterator[Interpreter]:
 
 def _folder(store: Store, env: Mapping[str, str]) -> Path:
     root = (env.get(store.variable) if store.variable else None) or store.default
-    if root.startswith(DATA_HOME) and env.get("XDGDATA_HOME"):
-        root = env["XDGDATA_HOME"] + root[len(DATA_HOME) :]
+    if root.startswith(DATA_HOME) and env.get("XDG_DATA_HOME"):
+        root = env["XDG_DATA_HOME"] + root[len(DATA_HOME) :]
     if root.startswith("~"):
         root = str(_home(env)) + root[1:]
     return Path(root, store.below)
