@@ -117,7 +117,7 @@ class LocalInvoker:
 
     def _environment(self, launch: runtimes.Launch) -> Environment:
         if self._credentials is None:
-            self._credentials = credentials.find(self._shell)
+            self._credentials = credentials.find(self._shell, self._tell)
         spec = launch.spec(
             region=self._region, credentials=self._credentials, now=self._clock.now()
         )
