@@ -12,7 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lambdactl.manifest import limits
 from lambdactl.manifest.model import Function
+
+_CREDENTIALS = {
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,10 @@ def variables(
     :param version: the interpreter's ``3.13`` or ``22``, empty for provided.
     """
     logging, name = function.logging, function.aws_name or function.name
+    reserved = limits.reserved_variables()
+    if not credentials:
+        # Then the function's own may stand in: keys of a test double, say.
+        reserved -= _CREDENTIALS
     values = {
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
@@ -58,8 +70,7 @@ def variables(
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "AWS_XRAY_DAEMON_ADDRESS": "169.254.79.129:2000",
         **_library_paths(family, version, places),
-        **function.environment,
-        # From here on the names are reserved: nobody else may set them.
+        **{key: value for key, value in function.environment.items() if key not in reserved},
         "_HANDLER": function.handler or "",
         "LAMBDA_TASK_ROOT": str(places.task),
         "LAMBDA_RUNTIME_DIR": str(places.runtime),
