@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -15,7 +16,6 @@ from lambdactl.execution.interpreters import Interpreter, find
 from tests.parts import other_pythons
 
 OURS = sys.version_info[:2]
-NOT_OURS = "3.10" if OURS != (3, 10) else "3.12"
 
 
 class Machine:
@@ -115,15 +115,12 @@ def test_a_program_that_does_not_tell_is_asked(machine: Machine) -> None:
     assert not (machine.home / ".cache").exists()
 
 
-@pytest.mark.parametrize(
-    "script", ["echo hello", "exit 1", "echo 3.12.7; kill -9 $$", "echo 'Python 3.12'", "sleep 0"]
-)
+@pytest.mark.parametrize("script", ["echo hello", "exit 1", "kill -9 $$", "echo 'Python 3.12'"])
 def test_a_program_that_does_not_answer_is_passed_over(machine: Machine, script: str) -> None:
     machine.program("bin/python3", script)
-    python = machine.program("later/python3.11")
-    machine.on_path("bin", "later")
-    if "3.12.7" not in script:
-        assert machine.find("python3.11").path == python
+    python = machine.program("home/.pyenv/versions/3.12.1/bin/python3")
+    machine.on_path("bin")
+    assert machine.find("python3.12").path == python
 
 
 def test_shims_are_not_used_but_what_is_behind_them(machine: Machine) -> None:
@@ -469,10 +466,9 @@ def test_strict_takes_no_other_version(machine: Machine) -> None:
     machine.link("bin/python3", machine.root / "bin/python3.11")
     with pytest.raises(EnvironmentStartError) as caught:
         machine.find("python3.13", strict=True)
-    assert "there is no Python 3.13 for the runtime python3.13, only 3.12, 3.11" in str(
-        caught.value
-    )
-    assert "`uv python install 3.13`" in str(caught.value)
+    message = str(caught.value)
+    assert "there is no Python 3.13 for the runtime python3.13, only 3.12, 3.11" in message
+    assert "`uv python install 3.13`" in message
 
 
 # this machine
@@ -490,8 +486,8 @@ def test_this_machines_other_pythons() -> None:
     for minor in other_pythons():
         found = find(f"python{minor}", project=Path("/"), env=os.environ, strict=True)
         assert found is not None
-        version = os.popen(f"{found.path} --version").read()
-        assert version.startswith(f"Python {minor}.")
+        answer = subprocess.run([found.path, "--version"], capture_output=True, text=True)
+        assert answer.stdout.startswith(f"Python {minor}.")
 
 
 def test_it_is_quick(machine: Machine) -> None:
