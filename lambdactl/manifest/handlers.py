@@ -120,6 +120,10 @@ class Found(NamedTuple):
 def python(files: Files, handler: str) -> Found:
     """``folder/module.function``; dots and slashes both lead into packages."""
     module, _, name = handler.rpartition(".")
+    if module.startswith("."):
+        return Found(
+            f"{module}.py", name, hint="the path counts from `code` and starts with a name"
+        )
     path = module.replace(".", "/")
     wanted = f"{path}.py"
     for candidate in (wanted, f"{path}/__init__.py"):
@@ -138,6 +142,12 @@ def python(files: Files, handler: str) -> Found:
 def _is_extension_module(entry: str, stem: str) -> bool:
     """Compiled modules: ``app.cpython-313-x86_64-linux-gnu.so``, ``app.pyc``."""
     return entry.startswith(f"{stem}.") and entry.endswith((".so", ".pyc", ".pyd"))
+
+
+_NAMES_BY_OTHER_MEANS = frozenset(
+    ("globals", "locals", "vars", "setattr", "exec", "eval", "modules", "import_module")
+)
+"""Where one of these is used as the module loads, any name may come to be."""
 
 
 def python_names(source: str | None) -> set[str] | None:
@@ -159,10 +169,12 @@ def python_names(source: str | None) -> set[str] | None:
             names.update((alias.asname or alias.name).split(".")[0] for alias in node.names)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             names.add(node.id)
-        elif isinstance(node, ast.Name) and node.id in ("globals", "exec", "setattr", "vars"):
+        elif getattr(node, "id", getattr(node, "attr", None)) in _NAMES_BY_OTHER_MEANS:
             return None
-        elif isinstance(node, ast.ExceptHandler) and node.name:
+        elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
             names.add(node.name)
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            names.add(node.rest)
     makes_names = any(isinstance(node, ast.Global) for node in ast.walk(tree))
     return None if "__getattr__" in names or makes_names else names
 
@@ -178,7 +190,13 @@ def _top_level(body: Iterable[ast.AST]) -> Iterable[ast.AST]:
 
 
 _JS_EXTENSIONS = ("", ".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")
-_JS_NOISE = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_JS_COMMENT = r"//[^\n]*|/\*.*?\*/"
+_JS_TEXT = r""""(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`"""
+_JS_NOISE = (
+    re.compile(_JS_COMMENT, re.DOTALL),
+    # A URL in a string is no comment. Regular expressions with a quote in them mislead this one.
+    re.compile(f"(?P<text>{_JS_TEXT})|{_JS_COMMENT}", re.DOTALL),
+)
 _JS_UNSURE = re.compile(
     r"export\s*\*|module\.exports\s*=\s*(?!\s*\{)|\bexports\s*\[|\.\.\.|Object\.(assign|define)"
     r"|__export|exports\s*=\s*(?!\s*\{)|\beval\b"
@@ -193,6 +211,8 @@ _JS_LISTS = (
     re.compile(r"export\s*\{([^}]*)\}"),
     re.compile(r"exports\s*=\s*\{(.*?)\}\s*;?\s*(?:$|\n)", re.DOTALL),
 )
+_JS_MORE = re.compile(r"export\s+(?:const|let|var)\s[^;\n]*")
+_JS_DECLARED = re.compile(r",\s*([A-Za-z_$][\w$]*)\s*=")
 _JS_NAME = re.compile(r"[A-Za-z_$][\w$]*")
 
 
@@ -214,17 +234,23 @@ def nodejs(files: Files, handler: str) -> Found:
 
 
 def javascript_names(source: str | None, wanted: str) -> set[str] | None:
-    """The names that a module exports; None when reading can't tell."""
+    """The names that a module exports; None when reading can't tell. What is a comment is judged
+    in two ways, and what one of them leaves counts: better a name too many than one missed."""
     if source is None:
         return None
-    text = _JS_NOISE.sub(" ", source)
-    if _JS_UNSURE.search(text):
-        return None
-    names = {match for pattern in _JS_EXPORTS for match in pattern.findall(text)}
-    for pattern in _JS_LISTS:
-        for inside in pattern.findall(text):
-            names.update(_JS_NAME.findall(inside))
-    if not names and re.search(rf"\b{re.escape(wanted)}\b", text):
+    bare, with_text = _JS_NOISE
+    texts = (bare.sub(" ", source), with_text.sub(lambda match: match["text"] or " ", source))
+    names: set[str] = set()
+    for text in texts:
+        if _JS_UNSURE.search(text):
+            return None
+        names.update(match for pattern in _JS_EXPORTS for match in pattern.findall(text))
+        for statement in _JS_MORE.findall(text):
+            names.update(_JS_DECLARED.findall(statement))
+        for pattern in _JS_LISTS:
+            for inside in pattern.findall(text):
+                names.update(_JS_NAME.findall(inside))
+    if not names and any(re.search(rf"\b{re.escape(wanted)}\b", text) for text in texts):
         return None
     return names
 

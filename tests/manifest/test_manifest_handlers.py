@@ -42,6 +42,12 @@ PYTHON_THERE = [
     "globals()['handler'] = print",
     "def make():\n    global handler\n    handler = print\nmake()",
     "match 1:\n    case 1:\n        handler = 1",
+    "match {'a': print}:\n    case {'a': handler}: ...",
+    "match [print]:\n    case [*handler]: ...",
+    "match {'a': print}:\n    case {**handler}: ...",
+    "locals().update(handler=print)",
+    "import sys\nsys.modules[__name__].handler = print",
+    "import importlib\nimportlib.import_module(__name__).handler = print",
     "def broken(:\n",
     "@decorator(handler := 5)\ndef other(): ...",
 ]
@@ -95,6 +101,8 @@ def test_the_hint_names_a_close_function_a_usual_one_or_a_close_file(tmp_path: P
         ("app.zzz", "did you mean `lambda_handler`?"),
         ("ap.resize", "did you mean `app.resize`?"),
         ("other.resize", "did you mean `app.resize`?"),
+        ("../app.resize", "the path counts from `code` and starts with a name"),
+        ("./app.resize", "the path counts from `code` and starts with a name"),
     ]:
         assert check(tmp_path, PYTHON, handler)[0].hint == hint
 
@@ -121,6 +129,10 @@ NODE_THERE = [
     ("mjs", "export class handler {}"),
     ("ts", "export const handler: Handler = async () => 1"),
     ("js", "!function(e){e.handler=()=>1}(this)"),
+    ("js", 'const url = "http://x"; exports.handler = 1; exports.other = 2'),
+    ("js", "exports.other = 1\nconst all = 'src/**/*'; exports.handler = 1; const b = '*/'"),
+    ("js", "exports.other = 1\nconst quote = /[\"']/; exports.handler = 1; const b = '\"'"),
+    ("mjs", "export const other = 1, handler = async () => 1"),
 ]
 NODE_MISSING = [
     ("js", ""),
@@ -129,6 +141,7 @@ NODE_MISSING = [
     ("mjs", "export const run = async () => 1"),
     ("mjs", "const handler = 1\nexport const run = 1"),
     ("mjs", "const handler = 1\nexport { run }"),
+    ("js", "/* exports.handler = 1 */ exports.run = 'http://x'"),
 ]
 
 
