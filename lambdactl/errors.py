@@ -12,7 +12,7 @@ code  meaning
 2     a mistake in what the user wrote: manifest, option, event, name
 3     the execution environment could not start (no interpreter, no bootstrap)
 70    a bug of ours (``EX_SOFTWARE`` of sysexits.h)
-130   interrupted with Ctrl-C
+130   interrupted with Ctrl-C (143 by SIGTERM, 129 by SIGHUP)
 ====  =======================================================================
 """
 

@@ -105,11 +105,18 @@ def invoke(watch: bool, debug: bool, logs: bool | None, repeat: int, **rest: Any
 def _run(options: Options, payload: bytes) -> int:
     from lambdactl.local import new_event_loop
 
+    signals: list[int] = []
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(_invoke(options, payload))
+        try:
+            return runner.run(_invoke(options, payload, signals))
+        except asyncio.CancelledError:
+            if not signals:
+                raise
+    # Everything is put away; what remains is to end as a process does that a signal ends.
+    raise SystemExit(128 + signals[0])
 
 
-async def _invoke(options: Options, payload: bytes) -> int:
+async def _invoke(options: Options, payload: bytes, signals: list[int]) -> int:
     from lambdactl.cli.log_view import LogView
     from lambdactl.execution.asynchronous import deliver
     from lambdactl.execution.clock import SystemClock
@@ -117,7 +124,7 @@ async def _invoke(options: Options, payload: bytes) -> int:
     from lambdactl.execution.invoker import LocalInvoker
     from lambdactl.execution.repetition import repeat
 
-    _stop_on_sigterm()
+    _stop_on_signals(signals)
     app = _app(options)
     function = app.function(_function_name(app, options))
     invocation = Invocation(
@@ -169,10 +176,18 @@ async def _invoke(options: Options, payload: bytes) -> int:
         await invoker.close()
 
 
-def _stop_on_sigterm() -> None:
+def _stop_on_signals(received: list[int]) -> None:
+    """End in good order when asked to, and when the terminal is closed; ``nohup`` still holds."""
     task = asyncio.current_task()
     assert task is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+    def stop(number: int) -> None:
+        received.append(number)
+        task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(number, stop, number)
 
 
 def _watch(options: Options) -> int:

@@ -309,11 +309,20 @@ def test_a_missing_interpreter_is_exit_code_3(run: Run, project: Path) -> None:
         assert "python3.14" in refused.stderr
 
 
-def test_ctrl_c_ends_at_once_and_leaves_nothing(project: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+@pytest.mark.parametrize("more", [(), ("--watch",), ("--async",), ("--repeat", "9")])
+def test_a_signal_ends_it_at_once_and_leaves_nothing(
+    project: Path, tmp_path: Path, number: signal.Signals, code: int, more: tuple[str, ...]
+) -> None:
     folder = tmp_path / "own-tmp"
     folder.mkdir()
     process = subprocess.Popen(
-        [sys.executable, "-m", "lambdactl", "invoke", "orders", "--event-json", '{"sleep": 9}'],
+        [
+            *(sys.executable, "-m", "lambdactl", "invoke", "orders", "--logs", *more),
+            *("--event-json", '{"sleep": 9}'),
+        ],
         cwd=project,
         env={**os.environ, "TMPDIR": str(folder)},
         stdin=subprocess.DEVNULL,
@@ -324,9 +333,9 @@ def test_ctrl_c_ends_at_once_and_leaves_nothing(project: Path, tmp_path: Path) -
     assert process.stderr is not None
     while b"seen" not in process.stderr.readline():
         pass
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=5)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert out == b""
     assert b"Traceback" not in err
     assert list(folder.iterdir()) == []
