@@ -144,9 +144,10 @@ class Reader:
 
     def without_tabs(self, text: str, lines: Sequence[int]) -> Report:
         """The report of a text with tabs in its indentation: each such line is a problem, and the
-        guess of what the tabs stand for that leaves the fewest others is read on."""
+        guess of what the tabs stand for that leaves the fewest others is read on. A guess that
+        makes YAML comes first: what was left out for it to be YAML has no problems either."""
         reports = [self.repaired(guess.text, guess.shifts, text) for guess in source.untabbed(text)]
-        best = min(reports, key=lambda report: (report.app is None, len(report.problems)))
+        best = min(reports, key=_badness)
         tabs = Problems(self.shown, text)
         for line in lines:
             tabs.add(
@@ -272,6 +273,11 @@ def _with_defaults(document: Node) -> Node:
     together = {name: merged(defaults, node, known) for name, node in functions.items()}
     value = {**document.value, "functions": replace(functions, value=together)}
     return replace(document, value=value)
+
+
+def _badness(report: Report) -> tuple[bool, int, int]:
+    syntax = sum(problem.code == "yaml-syntax" for problem in report.problems)
+    return report.app is None, syntax, len(report.problems)
 
 
 def _ordered(problems: Sequence[Problem]) -> tuple[Problem, ...]:

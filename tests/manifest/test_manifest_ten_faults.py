@@ -72,6 +72,25 @@ def place(problem: Problem) -> int:
     return problem.where.line or 0
 
 
+def test_a_tab_hides_no_later_fault(project: Project) -> None:
+    """Of the ways to read the tab, the one counts that makes YAML, not the one that drops most."""
+    problems = project.check(
+        "functions:\n"
+        "  upload:\n"
+        "    runtime: python3.13\n"
+        "    handler: app.handler\n"
+        "    code: src\n"
+        "\ttimeout: 5\n"
+        "  crop:\n"
+        "    runtime: python3.13\n"
+        "    handler: app.handler\n"
+        "    code: [src]\n"
+        "layers:\n"
+        "  imaging: {}\n"
+    )
+    assert lines(problems) == [6, 10, 12]
+
+
 def test_ten_faults_are_ten_problems_each_on_its_line(project: Project) -> None:
     problems = project.check(TEN)
     assert lines(problems) == TEN_LINES
