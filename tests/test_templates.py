@@ -34,6 +34,7 @@ RESPONSES = {
     "node-http": re.escape('\\"time\\":\\"2025-04-27 23:53:55\\"'),
     "python-sqs-worker": re.escape('{"batchItemFailures": []}'),
     "python-kinesis": re.escape('{"batchItemFailures": []}'),
+    "python-schedule": re.escape('{"day": "2026-03-01", "due": [{"what": "the certificate of example.com"'),
 }
 """What stands in the response to a template's own event, as a regular expression."""
 
