@@ -35,6 +35,7 @@ RESPONSES = {
     "python-sqs-worker": re.escape('{"batchItemFailures": []}'),
     "python-kinesis": re.escape('{"batchItemFailures": []}'),
     "python-schedule": re.escape('{"day": "2026-03-01", "due": [{"what": "the certificate of example.com"'),
+    "layer-shared": re.escape('{"A-1": 900}'),
 }
 """What stands in the response to a template's own event, as a regular expression."""
 
