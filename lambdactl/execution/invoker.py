@@ -165,7 +165,12 @@ class LocalInvoker:
             folder = self._work_folder() / "code" / function.name
             if not folder.is_dir():
                 folder.mkdir(parents=True)
-                unpack(code.path, folder)
+                try:
+                    unpack(code.path, folder)
+                except UserError:
+                    # What is half unpacked must not pass for the code next time.
+                    shutil.rmtree(folder)
+                    raise
             return folder
         raise EnvironmentStartError(
             f"{function.name} is {_KINDS[code.kind]}, which does not run as a process",

@@ -62,6 +62,14 @@ def test_an_archive_runs_as_a_folder_does(tmp_path: Path) -> None:
         assert fn.invoke("hello", {"name": "zip"}).json() == {"hello": "zip"}
 
 
+def test_an_archive_that_was_refused_is_refused_again(tmp_path: Path) -> None:
+    archive = zipped(tmp_path / "code.zip", {"app.py": HELLO, "../evil": ""})
+    with Local(app_of(tmp_path, Code("zip", archive)), credentials=False) as fn:
+        for _ in range(2):
+            with pytest.raises(UserError, match="outside its own folder"):
+                fn.invoke("hello", {"name": "half of it"})
+
+
 def test_a_layer_may_be_an_archive(tmp_path: Path, folder: Path) -> None:
     layer = zipped(tmp_path / "layer.zip", {"python/shared.py": "NAME = 'from the layer'\n"})
     (folder / "app.py").write_text(
