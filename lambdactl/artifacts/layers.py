@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,21 +27,31 @@ def merge(layers: Sequence[Path], folder: Path) -> Path:
             raise UserError(f"the layer {layer} does not exist")
     if len(layers) == 1 and layers[0].is_dir():
         return layers[0]
+    folder.mkdir(parents=True, exist_ok=True)
     for layer in layers:
         if layer.is_dir():
             _overlay(layer, folder)
-        else:
-            unpacked = folder.with_name(f"{folder.name}-unpacking")
-            unpack(layer, unpacked)
-            _overlay(unpacked, folder)
-            shutil.rmtree(unpacked)
-    folder.mkdir(parents=True, exist_ok=True)
+            continue
+        with tempfile.TemporaryDirectory(dir=folder.parent) as unpacked:
+            unpack(layer, Path(unpacked))
+            _overlay(Path(unpacked), folder)
     return folder
 
 
 def _overlay(layer: Path, folder: Path) -> None:
     """Copy ``layer`` over ``folder``; where a file meets a folder, the later one replaces it."""
-    for current, names, files in os.walk(layer):
+    try:
+        _copy(layer, folder)
+    except OSError as error:
+        name = error.filename or layer
+        raise UserError(f"cannot read the layer: {name}: {error.strerror or error}") from error
+
+
+def _copy(layer: Path, folder: Path) -> None:
+    def fail(error: OSError) -> None:
+        raise error
+
+    for current, names, files in os.walk(layer, onerror=fail):
         target = folder / Path(current).relative_to(layer)
         if target.is_symlink() or target.is_file():
             target.unlink()
