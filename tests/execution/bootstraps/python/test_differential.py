@@ -6,7 +6,9 @@ Most cases of one interpreter share a process, as the invocations of a warm envi
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -15,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from lambdactl.errors import EnvironmentStartError
+from lambdactl.execution.interpreters import find
 from tests.execution.bootstraps.python.clients import (
     HERE,
     Event,
@@ -30,6 +34,10 @@ from tests.parts import IN_CI, other_pythons
 
 MINOR = f"{sys.version_info.major}.{sys.version_info.minor}"
 OTHERS = [minor for minor in ("3.9", "3.10", "3.11", "3.12", "3.13") if minor != MINOR]
+with contextlib.suppress(EnvironmentStartError):
+    # Not yet everywhere: where it is, it counts.
+    find("python3.14", project=Path("/"), env=os.environ, strict=True)
+    OTHERS += ["3.14"] if MINOR != "3.14" else []
 PYTHONS = [
     pytest.param(MINOR, id=MINOR),
     *(pytest.param(minor, id=minor, marks=pytest.mark.pythons) for minor in OTHERS),

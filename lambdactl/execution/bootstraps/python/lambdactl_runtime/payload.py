@@ -35,7 +35,6 @@ class _Scanning:
     parse_float = float
     parse_int = int
     parse_constant = staticmethod(refuse_constant)
-    memo = {}
 
 
 _scan = make_scanner(_Scanning())
