@@ -56,6 +56,9 @@ def _located(draft: Draft, resource: Resource, fields: Fields, uri: Node, word: 
         found = {key: value for key, value in stored.groupdict().items() if value}
         fields.put("code", made(found, uri), word)
         return
+    file = draft.template.folder / text
+    if file.is_file() and file.suffix not in (".zip", ".jar"):
+        text = str(file.parent)  # SAM packs a single file; its folder is as good.
     path = made(draft.path(text), uri)
     kms_key = resource.get("SourceKMSKeyArn")
     if kms_key is None:

@@ -122,7 +122,7 @@ def _written(reader: _Recorder, template: Path) -> str:
         for section, entries in each.values().items():
             document.setdefault(section, {}).update(entries)
     document["functions"] = {
-        name: dict(sorted(fields.items(), key=lambda item: order.index(item[0])))
+        name: _Block(sorted(fields.items(), key=lambda item: order.index(item[0])))
         for name, fields in document.get("functions", {}).items()
     }
     body = yaml.dump(
@@ -136,10 +136,14 @@ def _written(reader: _Recorder, template: Path) -> str:
     )
 
 
+class _Block(dict[str, Any]):
+    """A mapping with a line for each key, however short."""
+
+
 def _escaped(value: Any) -> Any:
     """Texts in which a ``${`` stays what it is."""
     if isinstance(value, dict):
-        return {key: _escaped(child) for key, child in value.items()}
+        return type(value)((key, _escaped(child)) for key, child in value.items())
     if isinstance(value, list):
         return [_escaped(child) for child in value]
     return value.replace("${", "$${") if isinstance(value, str) else value
@@ -182,4 +186,11 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
+def _block(dumper: yaml.SafeDumper, value: _Block) -> yaml.MappingNode:
+    node = dumper.represent_mapping("tag:yaml.org,2002:map", value)
+    node.flow_style = False
+    return node
+
+
 _Dumper.add_representer(str, _text)
+_Dumper.add_representer(_Block, _block)

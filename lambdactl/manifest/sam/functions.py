@@ -147,12 +147,12 @@ def function(draft: Draft, resource: Resource) -> Fields:
 
 def _unknown_properties(draft: Draft, resource: Resource) -> None:
     known = {*_PLAIN, *_OF_BOTH, *_OF_ONE[resource.type]}
-    for name in resource.properties.value:
-        if name not in known and not name.startswith("Fn::"):
+    for name, _, at in resource.template.entries(resource.properties):
+        if name not in known:
             draft.warn(
                 "unknown-field",
                 f"`{resource.name}` has a property `{name}`, which is not known here",
-                resource.properties.keys.get(name, resource.at),
+                at,
                 did_you_mean(name, known - resource.properties.value.keys()),
             )
 

@@ -21,7 +21,7 @@ from lambdactl.manifest.sam.values import made, text_of
 
 HERE = Path(__file__).parent
 _SUFFIXES = {"python": ".py", "nodejs": ".js", "ruby": ".rb"}
-_MODULE = re.compile(r"^(?:import|export)\s", re.MULTILINE)
+_MODULES = {"python": "cfnresponse.py", "nodejs": "cfn-response.js"}
 
 
 def put(draft: Draft, resource: Resource, fields: Fields, inline: Node) -> None:
@@ -32,12 +32,13 @@ def put(draft: Draft, resource: Resource, fields: Fields, inline: Node) -> None:
         return
     family = re.sub(r"[^a-z].*", "", resource.text("Runtime") or "")
     suffix = _SUFFIXES.get(family, "")
-    if suffix == ".js" and _MODULE.search(text):
+    if suffix == ".js" and re.search(r"(?m)^(?:import|export)\s", text):
         suffix = ".mjs"
     files = {f"index{suffix}": text}
-    for module, name in (("cfnresponse", "cfnresponse.py"), ("cfn-response", "cfn-response.js")):
-        if module in text and name.endswith(suffix[-2:] or "-"):
-            files[name] = (HERE / "modules" / name).read_text(encoding="utf-8")
+    module = _MODULES.get(family)
+    if module is not None and Path(module).stem in text:
+        stored = module if module.endswith(".js") else f"{module}.txt"
+        files[module] = (HERE / "modules" / stored).read_text(encoding="utf-8")
     if draft.thorough:
         folder = draft.root / "inline" / resource.key
         draft.files.update({folder / name: content for name, content in files.items()})

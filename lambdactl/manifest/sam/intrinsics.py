@@ -187,6 +187,8 @@ def _sub(scope: Template, argument: Node, at: Node) -> Node:
     whole = re.fullmatch(_VARIABLE, text)
     if whole is not None and not whole[1]:
         found = value(whole[2].strip())
+        if isinstance(found.value, (dict, list)) and not found.unknown:
+            return malformed(scope, at, f"`{text}` is a list or a mapping, not a text")
         return found if found is NO_VALUE else moved(found, at)
     uncertain = False
 
@@ -211,7 +213,8 @@ def _import_value(scope: Template, argument: Node, at: Node) -> Node:
     return stand_in(scope, at, f"the export `{name}` of another stack", name)
 
 
-def _transform(scope: Template, argument: Node, at: Node) -> Node:
+def transform(scope: Template, argument: Node, at: Node) -> Node:
+    """A macro, such as ``AWS::Include``: only AWS can run it."""
     name = text_of(argument.get("Name")) or "macro"
     scope.problems.add(
         "not-supported",
@@ -241,7 +244,7 @@ FUNCTIONS: dict[str, Function | str] = {
     "Fn::Split": "lists.split",
     "Fn::Sub": _sub,
     "Fn::ToJsonString": "lists.to_json_string",
-    "Fn::Transform": _transform,
+    "Fn::Transform": transform,
     "Ref": _ref,
 }
 """A name stands for a function of another module, which is imported when it is called."""

@@ -92,6 +92,11 @@ def asynchronous(draft: Draft, node: Node, function: str) -> Fields:
             form, name = _RESULTS[kind]
             made_by_sam = f"{function}EventInvokeConfig{side}{name}"
             fields.put(field, made({form: made_by_sam}, given), side)
+        elif target is not None and kind in _RESULTS and resource_of(target) is None:
+            # SAM asks for an ARN; where it is none, the type says what the name is of.
+            is_arn = (text_of(target) or "").startswith("arn:")
+            form = _RESULTS[kind][0]
+            fields.put(field, target if is_arn else made({form: target.text}, target), side)
         else:
             fields.put(field, destination(target), side)
     return fields

@@ -6,6 +6,7 @@ Text -> tree -> laid out as a manifest, with its functions replaced -> the schem
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -32,6 +33,7 @@ _LINKS = (
     "AWS::ApiGateway",
     "AWS::CodeCommit",
     "AWS::Cognito",
+    "AWS::ElasticLoadBalancingV2",
     "AWS::Events",
     "AWS::IoT",
     "AWS::Lambda",
@@ -39,6 +41,7 @@ _LINKS = (
     "AWS::S3",
     "AWS::SNS",
     "AWS::Scheduler",
+    "AWS::Serverless::WebSocketApi",
 )
 """Services whose resources may name a function that they call."""
 _FIELD = "`([a-z_.]+)`"
@@ -71,6 +74,9 @@ class TemplateReader(Reader):
         self.draft: Draft | None = None
         self.stacks: dict[str, TemplateReader] = {}
         self.reports: list[Report] = []
+
+    def read(self, text: str) -> Report:
+        return super().read(_json_as_yaml(text) if text.lstrip().startswith("{") else text)
 
     def compose(self, text: str, problems: Problems) -> Node | None:
         return compose(text, problems, TAGS)
@@ -109,6 +115,11 @@ class TemplateReader(Reader):
         if draft is None:
             return report
         problems_ = tuple(_reworded(problem, draft.words) for problem in report.problems)
+        # SAM reads on where a key is given twice, and so do public templates.
+        problems_ = tuple(
+            replace(problem, severity="warning") if problem.code == "duplicate-key" else problem
+            for problem in problems_
+        )
         sound = tuple(name for name in report.sound if name not in draft.unbuilt)
         app = report.app
         for nested in self.reports:
@@ -166,6 +177,16 @@ class TemplateReader(Reader):
         self.stacks[resource.name] = reader
         self.reports.append(reader.read(source.read(file)))
         return reader
+
+
+def _json_as_yaml(text: str) -> str:
+    """JSON is YAML but for tabs between its words, and for characters written as two escapes."""
+    if "\t" in text:
+        text = text.replace("\t", " ")
+    if "\\ud" not in text.lower():
+        return text
+    pair = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    return re.sub(pair, lambda match: str(json.loads(f'"{match.group()}"')), text)
 
 
 def region(env: Mapping[str, str]) -> str:

@@ -28,6 +28,8 @@ class Api:
         self.draft = draft
         self.kind = kind
         self.resource = resource_of(given)
+        if self.resource is None and given is not None:
+            self.resource = draft.template.resources.get(text_of(given) or "")
         self.name = given
         if self.resource is not None and given is not None:
             self.name = made(self.resource.key, given)

@@ -161,6 +161,8 @@ class Template:
                 from lambdactl.manifest.sam.loops import unrolled
 
                 yield from unrolled(self, key, child, at)
+            elif key == "Fn::Transform":
+                intrinsics.transform(self, child, child)
             else:
                 yield key, child, at
 
