@@ -403,8 +403,13 @@ BROKEN: dict[str, tuple[str, str]] = {
 }
 
 
-@pytest.mark.parametrize("log_format", ["Text", "JSON"])
-@pytest.mark.parametrize("case", BROKEN)
+LOGGED_AS_JSON = ("raises", "logs and raises", "imports what is missing", "syntax error", "no dot")
+
+
+@pytest.mark.parametrize(
+    ("case", "log_format"),
+    [(case, "Text") for case in BROKEN] + [(case, "JSON") for case in LOGGED_AS_JSON],
+)
 def test_init_that_fails(pair: Pair, case: str, log_format: str) -> None:
     handler, source = BROKEN[case]
     (pair.root / "app.py").rename(pair.root / "app.kept")

@@ -25,11 +25,12 @@ def encode(value, quote):
     """Return `value` as JSON text; `quote` makes a JSON string of a str."""
     parents = {}
 
+    # One frame a level: so it reaches as deep as `simplejson`, whose recursion is in C.
     def item(value):
         if isinstance(value, str):
             return quote(value)
-        if isinstance(value, bytes):
-            return quote(str(value, "utf-8"))
+        if isinstance(value, decimal.Decimal):
+            return "NaN" if value.is_nan() else str(value)
         if value is None:
             return "null"
         if value is True:
@@ -40,53 +41,47 @@ def encode(value, quote):
             return int.__repr__(value)
         if isinstance(value, float):
             return _number(value)
-        mapping = _as_dict(value)
-        if mapping is not None:
-            return guarded(value, members, mapping)
-        if isinstance(value, (list, tuple)):
-            return guarded(value, elements, value) if value else "[]"
-        if isinstance(value, dict):
-            return guarded(value, members, value)
-        if isinstance(value, decimal.Decimal):
-            return "NaN" if value.is_nan() else str(value)
-        raise TypeError("Object of type %s is not JSON serializable" % value.__class__.__name__)
-
-    def guarded(value, encode_parts, parts):
+        if isinstance(value, bytes):
+            return quote(str(value, "utf-8"))
+        mapping = _mapping(value)
+        if mapping is None and not isinstance(value, (list, tuple)):
+            raise TypeError("Object of type %s is not JSON serializable" % value.__class__.__name__)
         if id(value) in parents:
             raise ValueError("Circular reference detected")
         parents[id(value)] = value
-        text = encode_parts(parts)
+        parts = []
+        if mapping is None:
+            for element in value:
+                parts.append(item(element))
+            text = "[%s]"
+        else:
+            for key, element in mapping.items():
+                parts.append("%s: %s" % (quote(_key(key)), item(element)))
+            text = "{%s}"
         del parents[id(value)]
-        return text
-
-    def elements(values):
-        return "[%s]" % ", ".join([item(value) for value in values])
-
-    def members(mapping):
-        return "{%s}" % ", ".join(
-            ["%s: %s" % (quote(_key(key)), item(value)) for key, value in mapping.items()]
-        )
+        return text % ", ".join(parts)
 
     try:
         return item(value)
     except RecursionError:
-        # In the words of `simplejson`, whose recursion is in C.
-        raise RecursionError(
-            "maximum recursion depth exceeded while encoding a JSON object"
-        ) from None
+        message = "maximum recursion depth exceeded while encoding a JSON object"
+        raise RecursionError(message) from None
 
 
-def _as_dict(value):
+def _mapping(value):
+    """The dict that an object is made of; None for a list, a tuple and what can't be encoded."""
     method = getattr(value, "_asdict", None)
-    if not callable(method):
-        return None
-    try:
-        mapping = method()
-    except TypeError:
-        return None
-    if not isinstance(mapping, dict):
-        raise TypeError("_asdict() must return a dict, not %s" % type(mapping).__name__)
-    return mapping
+    if callable(method):
+        try:
+            mapping = method()
+        except TypeError:
+            # Then it counts as what it is otherwise.
+            pass
+        else:
+            if isinstance(mapping, dict):
+                return mapping
+            raise TypeError("_asdict() must return a dict, not %s" % type(mapping).__name__)
+    return value if isinstance(value, dict) else None
 
 
 def _key(key):
@@ -102,9 +97,7 @@ def _key(key):
         return "true" if key else "false"
     if isinstance(key, int):
         return int.__repr__(key)
-    raise TypeError(
-        "keys must be str, int, float, bool or None, not %s" % key.__class__.__name__
-    )
+    raise TypeError("keys must be str, int, float, bool or None, not %s" % key.__class__.__name__)
 
 
 def _number(value):

@@ -190,7 +190,7 @@ VALUES = {
     "knot": _knot,
     "twice_the_same": lambda: [[1]] * 3 + [Count(1)],
     "deep": lambda: _deep(400),
-    "deep_odd": lambda: [_deep(150), Count(1)],
+    "deep_odd": lambda: [_deep(700), Count(1)],
     "too_deep": lambda: _deep(200000),
     "large": lambda: {"body": "x" * 1000000, "more": ["é" * 1000] * 100},
 }
