@@ -145,7 +145,10 @@ class ScriptedApi:
         return request
 
     def close(self) -> None:
-        # A plain close() leaves accept() of another thread waiting for ever.
+        if self._server.fileno() < 0:
+            return
+        # A close() alone lets the accept() that waits in the other thread take one more.
+        self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
         for connection in self.connections:
             with suppress(OSError):

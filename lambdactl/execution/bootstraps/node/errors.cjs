@@ -5,6 +5,7 @@
 // https://github.com/aws/aws-lambda-nodejs-runtime-interface-client
 
 const OWN_FRAME = `${__dirname}/`;
+const FRAME = /^ +at /;
 
 // 3.x and 4.x differ in small things; bootstrap.cjs says which one this process is.
 let modern = false;
@@ -13,7 +14,7 @@ function beModern() {
 }
 
 const stackLines = (stack) =>
-  stack.split('\n').filter((line) => !(line.startsWith('    at ') && line.includes(OWN_FRAME)));
+  stack.split('\n').filter((line) => !(FRAME.test(line) && line.includes(OWN_FRAME)));
 
 /** Take our frames out of the error's stack. */
 function withoutOwnFrames(error) {
@@ -40,7 +41,7 @@ function runtimeError(type, message, stack) {
     enumerable: modern,
     writable: true,
   });
-  const frames = stackLines(error.stack).filter((line) => line.startsWith('    at '));
+  const frames = stackLines(error.stack).filter((line) => FRAME.test(line));
   error.stack = stack ?? [`${error.name}: ${message}`, ...frames].join('\n');
   return error;
 }
@@ -110,8 +111,8 @@ function errorForLog(error) {
 /** The cause document for X-Ray, or '' when there is none to give. */
 function xrayCause(error) {
   try {
-    const lines = error.stack ? stackLines(withoutDel(error.stack)).slice(1) : [];
-    const stack = lines.map((raw) => {
+    const frames = stackLines(withoutDel(error.stack ?? '')).filter((line) => FRAME.test(line));
+    const stack = frames.map((raw) => {
       const line = raw.trim().replace(/[()]/g, '');
       const frame = line.slice(line.indexOf(' ') + 1);
       const space = frame.lastIndexOf(' ');

@@ -539,7 +539,9 @@ _REPLACED = [
     # How Node shows an error that ends the process depends on the frames it has.
     (r"node:internal/process/promises:\d+", "node:internal/process/promises"),
     (r"Node\.js v[\d.]+", "Node.js"),
-    (r"\(node:\d+\)", "(node)"),
+    # Warnings and parse errors are in other words from one Node to the next.
+    (r"\(node:\d+\) Warning: (?:[^\"\\]|\\.)*", "(node) Warning"),
+    (r" \(line \d+ column \d+\)", ""),
     (r"\"log\", \"\[?(\w+ )?\[?(Runtime\.\w+)\]?: ([^\"]*?)\]?\"", r'"log", "\2: \3"'),
     (r"(\"log\", \"(?:    at|- )[^\"]*?)( \{|\])\"", r'\1"'),
 ]
