@@ -35,6 +35,17 @@ class Cgroup:
         except OSError:
             return []
 
+    def has_killed(self) -> bool:
+        """Whether the kernel has killed a process in it, because the limit was reached."""
+        # The one of version 2, then that of version 1; each a line as "oom_kill 1".
+        for name in ("memory.events", "memory.oom_control"):
+            try:
+                lines = (self.path / name).read_text().splitlines()
+            except OSError:
+                continue
+            return any(line.startswith("oom_kill ") and line != "oom_kill 0" for line in lines)
+        return False
+
     def remove(self) -> None:
         """Remove it; its last process must be gone."""
         try:

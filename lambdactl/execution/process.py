@@ -220,6 +220,9 @@ class ProcessSandbox:
         # The group goes first: until its leader is reaped, no other group can have its number.
         _kill_group(pid)
         how = Exit.of(process.wait())
+        if self._cgroup is not None and self._cgroup.has_killed():
+            # Too fast for a sample to see: the limit was reached, or it would live.
+            self._peak_mb = self._spec.memory_mb
         self.drain()
         if self._on_exit is not None:
             self._on_exit(how)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lambdactl.execution.memory import CGROUP_ROOT, create_cgroup, resident_mb
+from lambdactl.execution.memory import CGROUP_ROOT, Cgroup, create_cgroup, resident_mb
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux's own")
 
@@ -126,6 +126,24 @@ def test_a_group_that_is_gone_has_no_processes_and_can_be_removed_again(
     group.remove()
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "killed"),
+    [
+        ("memory.events", "low 0\nhigh 0\nmax 12\noom 1\noom_kill 1\noom_group_kill 0\n", True),
+        ("memory.events", "low 0\nhigh 0\nmax 12\noom 0\noom_kill 0\noom_group_kill 0\n", False),
+        ("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n", True),
+        ("memory.oom_control", "oom_kill_disable 1\nunder_oom 0\noom_kill 0\n", False),
+        ("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\n", False),
+        ("nothing", "", False),
+    ],
+)
+def test_a_group_knows_whether_its_limit_killed(
+    tmp_path: Path, name: str, text: str, killed: bool
+) -> None:
+    (tmp_path / name).write_text(text)
+    assert Cgroup(tmp_path).has_killed() is killed
+
+
 def test_a_real_group_kills_what_takes_more_than_its_limit() -> None:
     group = create_cgroup(32)
     join = f'echo $$ > {group.members if group else "/dev/null"} && exec "$@"'
@@ -141,9 +159,11 @@ def test_a_real_group_kills_what_takes_more_than_its_limit() -> None:
         if group is not None:
             assert group.path.is_relative_to(CGROUP_ROOT)
             assert group.pids() == [process.pid]
+            assert not group.has_killed()
         process.communicate("\n")
     assert process.returncode == (0 if group is None else -9)
     if group is not None:
+        assert group.has_killed()
         assert group.pids() == []
         group.remove()
         assert not group.path.exists()
