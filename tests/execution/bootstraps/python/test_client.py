@@ -200,6 +200,19 @@ def test_programs_that_a_function_starts_do_not_inherit_the_connection(tmp_path:
     assert len(found) == 5
 
 
+def test_signals_are_handled_while_it_waits(tmp_path: Path) -> None:
+    source = (
+        "import signal\n"
+        "signal.signal(signal.SIGTERM, lambda *_: print('shutting down'))\n"
+        "def handler(event, context):\n    return 'still here'\n"
+    )
+    with function(tmp_path, source) as session:
+        session.next()
+        session.process.terminate()
+        assert session.wait_for_log(1) == ["shutting down"]
+        assert value(session) == "still here"
+
+
 # what it leaves alone
 
 

@@ -11,7 +11,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from lambdactl.errors import EnvironmentStartError
 from lambdactl.execution.interpreters import find
 from tests.execution.bootstraps.python.clients import (
     HERE,
+    Client,
     Event,
     Post,
     Transcript,
@@ -67,12 +69,17 @@ class Pair:
         self, key: str, events: list[Event], **settings: Any
     ) -> tuple[Transcript, Transcript]:
         if key not in self._known:
-            ours, theirs = (serve(c, self.root, events, **settings) for c in self.clients)
-            self._known[key] = ours, theirs
+            self._known[key] = self._both(lambda c: serve(c, self.root, events, **settings))
         return self._known[key]
 
-    def end(self, event: Event | None, **settings: Any) -> tuple[Transcript, Transcript]:
-        ours, theirs = (end(client, self.root, event, **settings) for client in self.clients)
+    def end(
+        self, event: Event | None, settings: Callable[[Client], dict[str, Any]]
+    ) -> tuple[Transcript, Transcript]:
+        return self._both(lambda client: end(client, self.root, event, **settings(client)))
+
+    def _both(self, run: Callable[[Client], Transcript]) -> tuple[Transcript, Transcript]:
+        with ThreadPoolExecutor(2) as pool:
+            ours, theirs = pool.map(run, self.clients)
         return ours, theirs
 
 
@@ -415,7 +422,9 @@ def test_init_that_fails(pair: Pair, case: str, log_format: str) -> None:
     (pair.root / "app.py").rename(pair.root / "app.kept")
     try:
         (pair.root / "app.py").write_text(source, "utf-8")
-        ours, theirs = pair.end(None, handler=handler, env={"AWS_LAMBDA_LOG_FORMAT": log_format})
+        ours, theirs = pair.end(
+            None, lambda _: {"handler": handler, "env": {"AWS_LAMBDA_LOG_FORMAT": log_format}}
+        )
     finally:
         (pair.root / "app.kept").replace(pair.root / "app.py")
     assert ours.exit_code == theirs.exit_code
@@ -449,16 +458,14 @@ def test_name_of_the_handler(pair: Pair, handler: str) -> None:
 
 @pytest.mark.parametrize("case", cases_of("leaving"))
 def test_handler_that_ends_its_process(pair: Pair, case: str, tmp_path: Path) -> None:
-    event = call("leaving", case)
-    found = []
-    for client in pair.clients:
+    def settings(client: Client) -> dict[str, Any]:
         folder = tmp_path / client.name
         folder.mkdir()
         env = {"SCRATCH": str(folder), "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12"}
         # With a log channel of its own a client needs no stdout.
-        telemetry = case != "closed_stdout"
-        found.append(end(client, pair.root, event, env=env, telemetry=telemetry))
-    ours, theirs = found
+        return {"env": env, "telemetry": case != "closed_stdout"}
+
+    ours, theirs = pair.end(call("leaving", case), settings)
     assert ours.exit_code == theirs.exit_code
     assert ours.posts == theirs.posts
     assert spoken(ours) == spoken(theirs)

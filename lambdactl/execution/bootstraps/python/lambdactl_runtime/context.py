@@ -129,6 +129,4 @@ def _parse(header, name):
     except Exception as error:
         from lambdactl_runtime.faults import Fault
 
-        raise Fault(
-            "LambdaContextUnmarshalError", "Unable to parse %s JSON: %s" % (name, error)
-        )
+        raise Fault("LambdaContextUnmarshalError", "Unable to parse %s JSON: %s" % (name, error))

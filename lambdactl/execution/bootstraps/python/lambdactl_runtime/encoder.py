@@ -16,7 +16,9 @@ def parse(body):
     """Return the event in `body`, or raise the Fault that says where it isn't JSON."""
     try:
         text = str(body, "utf-8")
-        return json.loads(text[1:] if text[:1] == "\ufeff" else text, parse_constant=refuse_constant)
+        return json.loads(
+            text[1:] if text[:1] == "\ufeff" else text, parse_constant=refuse_constant
+        )
     except Exception as error:
         raise Fault("UnmarshalError", "Unable to unmarshal input: %s" % error)
 

@@ -26,7 +26,8 @@ def suspend(connection):
             call, args, kwargs = pending.pop()
             call(*args, **kwargs)
         _expect(200, connection, "GET", "restore/next")
-    except BaseException as error:  # noqa: BLE001 - even sys.exit() in a hook is a failure
+    except BaseException as error:
+        # Even sys.exit() in a hook is a failure.
         report = _fail(error)
         _expect(202, connection, "POST", "init/error", report, "Runtime.BeforeSnapshotError")
         sys.exit(_EXIT_BEFORE_SNAPSHOT)
@@ -34,7 +35,7 @@ def suspend(connection):
     try:
         for call, args, kwargs in hooks.get_after_restore() if hooks else []:
             call(*args, **kwargs)
-    except BaseException as error:  # noqa: BLE001
+    except BaseException as error:
         report = _fail(error)
         _expect(202, connection, "POST", "restore/error", report, "Runtime.AfterRestoreError")
         sys.exit(_EXIT_AFTER_RESTORE)
