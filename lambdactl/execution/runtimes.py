@@ -54,7 +54,7 @@ class Launch:
             interpreter=self.interpreter,
         )
         return ProcessSpec(
-            command=self.command,
+            command=self._wrapped(places.opt),
             folder=self.task,
             variables=variables(
                 self.function,
@@ -72,6 +72,16 @@ class Launch:
             keep=self.keep,
             telemetry=self.family != "provided",
         )
+
+    def _wrapped(self, opt: Path | None) -> tuple[str, ...]:
+        """The command behind the function's wrapper script, if it has one (managed runtimes only:
+        https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html#runtime-wrapper)."""
+        wrapper = self.function.environment.get("AWS_LAMBDA_EXEC_WRAPPER")
+        if not wrapper or self.family == "provided":
+            return self.command
+        if opt is not None:
+            wrapper = wrapper.replace(f"{isolation.OPT}/", f"{opt}/", 1)
+        return (wrapper, *self.command)
 
 
 def prepare(

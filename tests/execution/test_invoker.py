@@ -80,6 +80,24 @@ def test_a_layer_may_be_an_archive(tmp_path: Path, folder: Path) -> None:
         assert fn.invoke("hello").json() == "from the layer"
 
 
+def test_a_wrapper_script_starts_the_runtime(tmp_path: Path, folder: Path) -> None:
+    layer = tmp_path / "layer"
+    layer.mkdir()
+    (layer / "wrap").write_text('#!/bin/sh\nexport WRAPPED="$_HANDLER"\nexec "$@"\n')
+    (layer / "wrap").chmod(0o755)
+    (folder / "app.py").write_text(
+        "import os\ndef handler(event, context):\n    return os.environ['WRAPPED']\n"
+    )
+    app = app_of(
+        tmp_path,
+        Code("folder", folder),
+        {"wrapper": Layer("wrapper", layer)},
+        environment={"AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrap"},
+    )
+    with Local(app, credentials=False) as fn:
+        assert fn.invoke("hello").json() == "app.handler"
+
+
 def test_asyncios_own_loop_will_do(tmp_path: Path, folder: Path) -> None:
     async def main() -> Any:
         async with Local(app_of(tmp_path, Code("folder", folder)), credentials=False) as fn:
