@@ -132,9 +132,6 @@ class Connection(asyncio.Protocol):
         lines += [b"%s: %s" % header for header in request.headers.items()]
         self.data_received(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
 
-    def _is_offer(self) -> bool:
-        return b"upgrade" in self._request.headers and self._parser.should_upgrade()
-
     # httptools callbacks
 
     def on_message_begin(self) -> None:
@@ -151,7 +148,9 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         request = self._request
         request.method = self._parser.get_method()
-        if request.method == b"POST" and not self._is_offer():
+        if request.method == b"POST" and not (
+            b"upgrade" in request.headers and self._parser.should_upgrade()
+        ):
             self._on_head(self, request)
             if request.headers.get(b"expect", b"").lower() == b"100-continue" and self.transport:
                 self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -166,7 +165,7 @@ class Connection(asyncio.Protocol):
             self._chunks.append(body)
 
     def on_message_complete(self) -> None:
-        if self._is_offer():
+        if b"upgrade" in self._request.headers and self._parser.should_upgrade():
             return
         chunks = self._chunks
         if chunks:

@@ -130,7 +130,8 @@ class RuntimeApi:
         self._connections: set[Connection] = set()
         self._waiting: list[Connection] = []
         self._event: Event | None = None
-        self._answered = b""
+        self._request_id = b""
+        """That of the last event that was dispatched."""
 
     async def open(self, host: str = "127.0.0.1") -> str:
         """Listen on a free port of ``host``; returns ``host:port`` (AWS_LAMBDA_RUNTIME_API)."""
@@ -153,7 +154,6 @@ class RuntimeApi:
         """Back to the first state, for a runtime that is started anew."""
         self.state = State.STARTED
         self._event = None
-        self._answered = b""
         self._waiting.clear()
         for connection in tuple(self._connections):
             if connection.transport is not None:
@@ -162,6 +162,7 @@ class RuntimeApi:
     def dispatch(self, event: Event) -> None:
         """Give ``event`` to the runtime: now if it waits, else at its next ``/next``."""
         self._event = event
+        self._request_id = event.request_id.encode()
         if self._waiting:
             self._deliver(self._waiting.pop(0))
 
@@ -240,17 +241,15 @@ class RuntimeApi:
 
     def _is_current(self, connection: Connection, request: Request, request_id: bytes) -> bool:
         event = self._event
-        if event is None:
-            if self.state is State.RESPONSE_SENT and request_id == self._answered:
-                # Known but answered: its state is what refuses it.
-                return True
-        elif request_id == event.request_id.encode():
-            if _is_of_attempt(request, event):
-                return True
+        # One that is known but answered is refused by the state, in which nothing can be answered.
+        known = event is not None or self.state is State.RESPONSE_SENT
+        if not known or request_id != self._request_id:
+            refusals.request_id(connection)
+            return False
+        if event is not None and not _is_of_attempt(request, event):
             refusals.attempt(connection)
             return False
-        refusals.request_id(connection)
-        return False
+        return True
 
     def _on_head(self, connection: Connection, request: Request) -> None:
         event = self._event
@@ -259,7 +258,7 @@ class RuntimeApi:
             request.headers.get(b"lambda-runtime-function-response-mode") == b"streaming"
             and self.state is State.RUNNING
             and event is not None
-            and request.path == b"%s%s/response" % (_INVOCATION, event.request_id.encode())
+            and request.path == b"%s%s/response" % (_INVOCATION, self._request_id)
             and _is_of_attempt(request, event)
             and self._is_for_us(request)
         ):
@@ -310,9 +309,7 @@ class RuntimeApi:
         connection.send(_ACCEPTED)
 
     def _finish(self, answer: Answer) -> None:
-        assert self._event is not None
         self.state = State.RESPONSE_SENT
-        self._answered = self._event.request_id.encode()
         self._event = None
         self._listener.on_answer(answer)
 
