@@ -1,52 +1,10 @@
 # frozen_string_literal: true
 
-# Lambda's text record: Ruby's own, with the request id in it.
-class LogFormatter < Logger::Formatter
-  def call(severity, time, progname, msg)
-    request_id = $_global_aws_request_id # rubocop:disable Style/GlobalVars -- functions' own formatters read it
-    text = format('%<sev>s, [%<at>s #%<pid>d] %<severity>5s %<request_id>s -- %<progname>s: %<msg>s',
-                  sev: severity[0], at: format_datetime(time), pid: Process.pid, severity: severity,
-                  request_id: request_id, progname: progname, msg: msg2str(msg))
-    "#{text.encode('UTF-8', invalid: :replace, undef: :replace, replace: '�')}\n"
-  end
-end
-
-# Lambda's JSON record. https://docs.aws.amazon.com/lambda/latest/dg/ruby-logging.html
-class JsonLogFormatter < Logger::Formatter
-  def call(severity, time, progname, msg)
-    record = {
-      timestamp: time.utc.strftime('%Y-%m-%dT%H:%M:%S.%6NZ'),
-      level: severity,
-      message: utf8(msg.is_a?(Exception) ? msg.message : msg2str(msg)),
-      requestId: $_global_aws_request_id # rubocop:disable Style/GlobalVars
-    }
-    name = utf8(progname)
-    record[:logger] = name unless name.empty?
-    record.update(error_fields(msg)) if msg.is_a?(Exception)
-    "#{JSON.generate(record.compact)}\n"
-  end
-
-  private
-
-  def error_fields(error)
-    frames = Array(error.backtrace).map { |frame| utf8(frame) }
-    {
-      errorType: error.class.to_s,
-      errorMessage: utf8(error.message),
-      stackTrace: frames,
-      location: location(frames.first)
-    }
-  end
-
-  def location(frame)
-    found = /\A(?<file>.+):(?<line>\d+):in [`'](?<method>.+)'\z/.match(frame.to_s)
-    found ? "#{found[:file]}:#{found[:method]}:#{found[:line]}" : frame
-  end
-
-  def utf8(value)
-    value.to_s.encode('UTF-8', invalid: :replace, undef: :replace, replace: '�')
-  end
-end
+# The logger library takes as long to load as everything else here, and many functions never use
+# it. Logger comes with Lambda's patch whether a function requires 'logger' or just names it.
+autoload :Logger, File.join(__dir__, 'logger_patch')
+autoload :LogFormatter, File.join(__dir__, 'log_formatters')
+autoload :JsonLogFormatter, File.join(__dir__, 'log_formatters')
 
 module AwsLambdaRIC
   # The record channel, under the name that functions know it by.
@@ -85,32 +43,12 @@ module LambdactlRuntime
     def close; end
   end
 
-  # A Logger to stdout or stderr writes Lambda's records, at Lambda's level.
-  module LoggerPatch
-    LEVELS = {
-      'TRACE' => Logger::DEBUG, 'DEBUG' => Logger::DEBUG, 'INFO' => Logger::INFO,
-      'WARN' => Logger::WARN, 'ERROR' => Logger::ERROR, 'FATAL' => Logger::FATAL
-    }.freeze
-    FORMATTER = ENV['AWS_LAMBDA_LOG_FORMAT'].to_s.upcase == 'JSON' ? JsonLogFormatter : LogFormatter
-    LEVEL = LEVELS[ENV['AWS_LAMBDA_LOG_LEVEL'].to_s.upcase]
-
-    def initialize(logdev, *rotation, **options)
-      if !logdev || logdev == $stdout || logdev == $stderr
-        logdev = AwsLambdaRIC::TelemetryLogger.telemetry_log_sink || logdev
-        options[:formatter] ||= FORMATTER.new
-        options[:level] ||= LEVEL if LEVEL
-      end
-      super(logdev, *rotation, **options)
-    end
-  end
-
   # Puts the above in place.
   module Logging
     def self.install
       $stdout.sync = true
       # Lambda's locale is there on Lambda; where it is not, Ruby would take all text for ASCII.
       Encoding.default_external = Encoding::UTF_8 if Encoding.default_external == Encoding::US_ASCII
-      Logger.prepend(LoggerPatch)
       descriptor = ENV.delete('_LAMBDA_TELEMETRY_LOG_FD') or return
       begin
         AwsLambdaRIC::TelemetryLogger.telemetry_log_sink = FrameWriter.new(Integer(descriptor))

@@ -1,7 +1,6 @@
 # frozen_string_literal: true
 
 require 'json'
-require 'logger'
 require 'stringio'
 require 'time'
 
