@@ -276,7 +276,12 @@ def _variables(options: Options) -> dict[str, str]:
 
     values: dict[str, str] = {}
     for path in options.env_files:
-        values.update(manifest.env_file.read(path))
+        for name, value in manifest.env_file.read(path).items():
+            if name in manifest.reserved_variables():
+                # The file may be for other tools too: many have AWS_REGION in it.
+                params.warn(f"{path}: {name} is set by Lambda, so it is left out")
+            else:
+                values[name] = value
     for item in options.env:
         name, equals, value = item.partition("=")
         if not name:

@@ -17,6 +17,7 @@ from lambdactl.manifest.model import App, Code, Function, Layer, Logging, Trigge
 if TYPE_CHECKING:
     from lambdactl.manifest import env_file
     from lambdactl.manifest.code_check import check_code
+    from lambdactl.manifest.limits import reserved_variables
     from lambdactl.manifest.loading import Report, examine, load
     from lambdactl.manifest.rules import check_variable_names
     from lambdactl.manifest.single import app_from_handler
@@ -27,6 +28,7 @@ _LAZY = {
     "app_from_handler": "single",
     "check_code": "code_check",
     "check_variable_names": "rules",
+    "reserved_variables": "limits",
     "env_file": "",
     "examine": "loading",
     "find": "source",
@@ -48,6 +50,7 @@ __all__ = [
     "examine",
     "find",
     "load",
+    "reserved_variables",
 ]
 
 

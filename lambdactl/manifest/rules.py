@@ -17,8 +17,7 @@ from lambdactl.manifest.document import Node, Problems
 from lambdactl.manifest.subject import Subject
 from lambdactl.manifest.trigger_rules import check_triggers
 
-_VARIABLE_NAME = re.compile("[a-zA-Z][a-zA-Z0-9_]+")
-"""https://docs.aws.amazon.com/lambda/latest/api/API_Environment.html"""
+_LOCAL_NAME = re.compile("[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 def check_function(subject: Subject, place: tuple[int, int]) -> None:
@@ -186,18 +185,18 @@ _RULES: tuple[Callable[[Subject], None], ...] = (
 
 
 def check_variable_names(variables: Iterable[str]) -> None:
-    """Names of environment variables that don't come from a manifest (``--env``).
+    """Names of environment variables that don't come from a manifest (``--env``) and stay on
+    this machine: one letter will do here, which AWS refuses.
 
     :raises UserError: a name is malformed, or Lambda sets it itself.
     """
     for name in variables:
         if name in limits.reserved_variables():
             raise UserError(f"{name} is set by Lambda", hint="choose another name")
-        if not _VARIABLE_NAME.fullmatch(name):
+        if not _LOCAL_NAME.fullmatch(name):
             raise UserError(
                 f"{name!r} can't be the name of an environment variable",
-                hint="a name starts with a letter and has at least two letters, digits or "
-                "underscores",
+                hint="a name has letters, digits and underscores, and starts with no digit",
             )
 
 

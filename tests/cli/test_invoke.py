@@ -163,6 +163,10 @@ def test_variables_come_from_the_manifest_files_and_options(run: Run, project: P
     }
     staged = run("orders", "--event-json", event, "--stage", "prod")
     assert json.loads(staged.stdout)["STAGE"] == "prod"
+    (project / "dev.env").write_text("AWS_REGION=eu-west-9\nK=v\n")
+    shared = run("orders", "--event-json", '{"env": ["AWS_REGION", "K"]}', "--env-file", "dev.env")
+    assert json.loads(shared.stdout) == {"AWS_REGION": "us-east-1", "K": "v"}
+    assert "dev.env: AWS_REGION is set by Lambda" in shared.stderr
 
 
 def test_credentials_are_passed_on_unless_refused(run: Run) -> None:

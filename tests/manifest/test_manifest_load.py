@@ -372,7 +372,7 @@ def test_load_does_not_look_at_the_code(project: Project) -> None:
 
 
 def test_variable_names_from_the_command_line() -> None:
-    manifest.check_variable_names(["BUCKET", "level"])
+    manifest.check_variable_names(["BUCKET", "level", "K", "_private"])
     with pytest.raises(UserError, match="set by Lambda"):
         manifest.check_variable_names(["AWS_REGION"])
     with pytest.raises(UserError, match="can't be the name"):
