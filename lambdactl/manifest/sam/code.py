@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -183,11 +184,18 @@ def layer_path(draft: Draft, resource: Resource) -> Node | None:
 
 
 def _laid_out(source: Path, top: str) -> Path:
-    """A folder in which ``source`` stands under ``top``, where ``sam build`` would put it."""
+    """A folder in which what ``source`` holds stands under ``top``, where ``sam build`` would put
+    it: by links, so that it is always what the user sees."""
     from lambdactl.manifest.sam.inline import keep_folder
 
     folder = keep_folder("layers", str(source))
-    link = folder / top
-    if not link.is_symlink():
-        link.symlink_to(source, target_is_directory=True)
+    inner = folder / top
+    inner.mkdir(exist_ok=True)
+    wanted = {entry.name for entry in source.iterdir()}
+    there = {entry.name for entry in inner.iterdir()}
+    for name in there - wanted:
+        (inner / name).unlink(missing_ok=True)
+    for name in wanted - there:
+        with contextlib.suppress(FileExistsError):
+            (inner / name).symlink_to(source / name)
     return folder

@@ -7,6 +7,8 @@ https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/s
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lambdactl.errors import did_you_mean
 from lambdactl.manifest.document import Node, Problems
 from lambdactl.manifest.sam.intrinsics import is_function
@@ -38,6 +40,8 @@ def with_globals(shared: Node | None, kind: str, properties: Node) -> Node:
     base = shared.get(kind.removeprefix(_PREFIX))
     if base is None or not base.is_mapping:
         return properties
+    if not _NOT_SHARED.isdisjoint(base.value):
+        base = replace(base, value={n: c for n, c in base.items() if n not in _NOT_SHARED})
     return _merged(base, properties)
 
 
@@ -68,8 +72,8 @@ def _merged(base: Node, over: Node) -> Node:
         children: dict[str, Node] = dict(base.value)
         for name, child in over.items():
             below = base.value.get(name)
-            alone = below is None or name in _REPLACED
-            children[name] = child if alone or below is None else _merged(below, child)
+            whole = below is None or name in _REPLACED
+            children[name] = child if whole or below is None else _merged(below, child)
         size = 1 + sum(child.size for child in children.values())
         return Value(children, *over.at, keys={**base.keys, **over.keys}, size=size)
     if isinstance(base.value, list) and isinstance(over.value, list):

@@ -81,6 +81,9 @@ def value(scope: Template, name: str, declared: Node, at: Node) -> Node:
     """What ``Ref`` gives for a parameter, standing at ``at``."""
     node = _known(scope, name, declared)
     if node is None:
+        if name in scope.missing:
+            return made(name, at, stand_in=True)
+        scope.missing.add(name)
         hint = f"--parameter-overrides {name}=... gives it one"
         return stand_in(scope, at, f"the value of the parameter `{name}`", name, hint)
     kind = text_of(declared.get("Type")) or "String"

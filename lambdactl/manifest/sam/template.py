@@ -130,6 +130,8 @@ class Template:
         self.prefix = prefix
         self.stack = stack
         self.parameters: dict[str, Node | None] = {}
+        self.missing: set[str] = set()
+        """Parameters without a value; each is named once."""
         self.resolved: dict[int, tuple[Node, Node]] = {}
         """Results of functions by the id of their node, which is kept so that the id stays."""
         self.calls: list[Node] = []
@@ -169,7 +171,7 @@ class Template:
     @cached_property
     def resources(self) -> dict[str, Resource]:
         """The resources whose condition holds, by logical id."""
-        return {name: resource for name, resource in self._resources() if self.exists(resource)}
+        return {name: found for name, found in self.declared.items() if self.exists(found)}
 
     def _resources(self) -> Iterator[tuple[str, Resource]]:
         section, shared = self.section("Resources"), self.section("Globals")
