@@ -58,6 +58,8 @@ def convert(
         failure.problem(problem)
     if to_stdout:
         click.echo(result.text, nl=False)
+        for path in result.files:
+            params.warn(f"it needs {source.shown(path)}, which is written with the manifest only")
         return
     files = {target: result.text, **result.files}
     taken = [path for path, text in files.items() if not force and _differs(path, text)]
