@@ -107,7 +107,7 @@ def test_it_writes_over_nothing_unless_told(folder: Path) -> None:
 def test_it_prints_the_manifest(folder: Path) -> None:
     result = run("convert", "-o", "-", "--parameter-overrides", "Stage=prod", "Greeting=good day")
     assert result.stdout.startswith("# yaml-language-server: $schema=https://")
-    assert '{STAGE: prod, GREETING: good day, PORT: 8080, OCTAL: "0o17"}' in result.stdout
+    assert '{STAGE: prod, GREETING: good day, PORT: "8080", OCTAL: "0o17"}' in result.stdout
     assert "it needs inline/Inline/index.py" in result.stderr
     assert not (folder / "lambdactl.yaml").exists()
 
