@@ -18,7 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -139,7 +139,7 @@ def _project_folders(start: Path) -> list[Path]:
     folders: list[Path] = []
     for folder in (start, *start.parents):
         folders.append(folder)
-        if any((folder / name).exists() for name in _PROJECT_FILES):
+        if any(_is(folder / name, Path.exists) for name in _PROJECT_FILES):
             return folders
     return [start]
 
@@ -337,7 +337,7 @@ def _missing(
     places += [
         f"{store.source} ({_folder(store, env)})"
         for store in language.stores
-        if _folder(store, env).is_dir()
+        if _is(_folder(store, env), Path.is_dir)
     ]
     return EnvironmentStartError(
         f"there is no {language.name} {_text(asked)} for the runtime {runtime}"
@@ -352,7 +352,7 @@ def _advice(language: Language, asked: Version, env: Mapping[str, str]) -> str:
         return _too_old(language)
     folders = {store.source: _folder(store, env) for store in language.stores}
     for manager, command in language.installers:
-        in_use = manager in folders and folders[manager].is_dir()
+        in_use = manager in folders and _is(folders[manager], Path.is_dir)
         if in_use or shutil.which(manager, path=env.get("PATH", "")):
             return f"install it with `{command.format(_text(asked))}`"
     return f"install it: {language.download}"
@@ -367,4 +367,12 @@ def _home(env: Mapping[str, str]) -> Path:
 
 
 def _is_program(path: Path) -> bool:
-    return path.is_file() and os.access(path, os.X_OK)
+    return _is(path, Path.is_file) and os.access(path, os.X_OK)
+
+
+def _is(path: Path, what: Callable[[Path], bool]) -> bool:
+    """``what`` of a path that somebody else's folders may be on: PATH outlives a ``su``."""
+    try:
+        return what(path)
+    except OSError:
+        return False

@@ -86,6 +86,17 @@ def test_a_program_on_path(machine: Machine) -> None:
     assert machine.find("python3.13") == Interpreter(python, (3, 13), "PATH")
 
 
+def test_folders_that_may_not_be_looked_into_are_passed_over(machine: Machine) -> None:
+    """After ``su`` PATH has root's folders; the tests run as root, so a name that is too long
+    stands for them: both are errors that ``Path.is_file`` raises."""
+    python = machine.program("bin/python3.13")
+    machine.on_path("x" * 300, "bin")
+    assert machine.find("python3.13") == Interpreter(python, (3, 13), "PATH")
+    machine.env |= {"PYENV_ROOT": "y" * 300, "PATH": "x" * 300}
+    with pytest.raises(EnvironmentStartError, match=r"there is no Python 3\.13"):
+        machine.find("python3.13")
+
+
 def test_python3_on_path_tells_its_version_by_what_it_is_a_link_to(machine: Machine) -> None:
     real = machine.program("usr/bin/python3.12")
     python = machine.link("bin/python3", real)
