@@ -96,6 +96,10 @@ def invoke(watch: bool, debug: bool, logs: bool | None, repeat: int, **rest: Any
     from lambdactl.execution import isolation
 
     isolation.look_ahead()
+    if rest["asynchronous"] and repeat > 1:
+        raise errors.UserError(
+            "--repeat measures calls that wait for their answer", hint="leave out --async"
+        )
     options = Options(repeat=repeat, logs=repeat == 1 if logs is None else logs, **rest)
     if watch:
         return _watch(options)
@@ -313,7 +317,7 @@ def _client_context(text: str | None) -> str | None:
 
 def _payload(options: Options) -> bytes:
     from lambdactl.events import given, paths
-    from lambdactl.execution.invocation import MAX_PAYLOAD_BYTES
+    from lambdactl.execution.invocation import MAX_EVENT_BYTES
 
     sources = {
         "--event": options.event,
@@ -339,7 +343,7 @@ def _payload(options: Options) -> bytes:
     else:
         data, source = _piped() or given.DEFAULT, "standard input"
     data = given.with_values(data, values, source)
-    return given.checked(data, source, limit=MAX_PAYLOAD_BYTES)
+    return given.checked(data, source, limit=MAX_EVENT_BYTES)
 
 
 def _piped() -> bytes:

@@ -15,9 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-MAX_PAYLOAD_BYTES = 6 * 1024 * 1024 + 100
-"""6,291,556: the largest request or response of a buffered invocation
+MAX_EVENT_BYTES = 6 * 1024 * 1024
+"""6,291,456: the largest event of a synchronous invocation. "Request must be smaller than 6291456
+bytes for the InvokeFunction operation", says Lambda
 (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
+
+MAX_PAYLOAD_BYTES = MAX_EVENT_BYTES + 100
+"""6,291,556: the largest response of a buffered invocation (the same page; the number is in the
+error, and in https://github.com/aws/aws-lambda-runtime-interface-emulator)."""
 
 LOG_TAIL_BYTES = 4096
 """``X-Amz-Log-Result`` carries the last 4 KB of the invocation's log (API_Invoke)."""

@@ -17,7 +17,7 @@ from lambdactl.errors import EnvironmentStartError, EventError, UserError
 from lambdactl.execution import credentials, runtimes
 from lambdactl.execution.clock import Clock, SystemClock
 from lambdactl.execution.environment import Environment
-from lambdactl.execution.invocation import MAX_PAYLOAD_BYTES, Invocation, InvocationResult
+from lambdactl.execution.invocation import MAX_EVENT_BYTES, Invocation, InvocationResult
 from lambdactl.execution.logs import LogSink
 from lambdactl.execution.pool import IDLE_S, MAX_ENVIRONMENTS, Pool
 from lambdactl.execution.process import ProcessSandbox
@@ -74,10 +74,10 @@ class LocalInvoker:
         pool = self._pools.get(key)
         if pool is None:
             pool = self._pools[key] = self._new_pool(invocation)
-        if len(invocation.payload) > MAX_PAYLOAD_BYTES:
+        if len(invocation.payload) > MAX_EVENT_BYTES:
             raise EventError(
                 f"the event has {len(invocation.payload)} bytes; "
-                f"a synchronous invocation takes {MAX_PAYLOAD_BYTES}"
+                f"a synchronous invocation takes {MAX_EVENT_BYTES}"
             )
         if invocation.qualifier != "$LATEST":
             self._check_qualifier(invocation)

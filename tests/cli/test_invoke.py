@@ -275,6 +275,7 @@ MISTAKES = {
     "manifest missing": (["orders", "-f", "nowhere.yaml"], "nowhere.yaml"),
     "stage missing": (["orders", "--stage", "prd"], "prod"),
     "bad option": (["orders", "--evnt", "x"], "--evnt"),
+    "repeated, but not waited for": (["orders", "--async", "--repeat", "3"], "--async"),
     "bad timeout": (["orders", "--timeout", "0"], "timeout"),
     "client context": (["orders", "--client-context", "{"], "--client-context is not JSON"),
 }
@@ -292,10 +293,10 @@ def test_a_mistake_is_one_short_message_and_exit_code_2(mistake: str, run: Run) 
 
 
 def test_an_event_that_is_too_large_is_a_mistake(run: Run, project: Path) -> None:
-    (project / "large.json").write_text('"' + "x" * 6_291_556 + '"')
+    (project / "large.json").write_text('"' + "x" * 6_291_456 + '"')
     done = run("orders", "-e", "large.json")
     assert done.returncode == 2
-    assert "has 6291558 bytes; Lambda takes at most 6291556" in done.stderr
+    assert "has 6291458 bytes; Lambda takes at most 6291456" in done.stderr
 
 
 def test_a_missing_interpreter_is_exit_code_3(run: Run, project: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lambdactl.errors import EventError, UserError
 from lambdactl.events.given import checked, from_file, to_bytes, with_values
 
-LIMIT = 6_291_556
+LIMIT = 6_291_456
 
 
 def refused(data: bytes, limit: int = LIMIT) -> EventError:
@@ -83,7 +83,7 @@ def test_the_limit_is_exact() -> None:
     assert checked(data, "event.json", limit=LIMIT) == data
     error = refused(data + b" ")
     assert error.message == (
-        "the event (event.json) has 6291557 bytes; Lambda takes at most 6291556"
+        "the event (event.json) has 6291457 bytes; Lambda takes at most 6291456"
     )
 
 

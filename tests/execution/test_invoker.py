@@ -186,7 +186,7 @@ REFUSED = {
     "image": (EnvironmentStartError, "a container image, which does not run as a process"),
     "java": (EnvironmentStartError, "java21 needs --container"),
     "no bootstrap": (EnvironmentStartError, "Runtime.InvalidEntrypoint"),
-    "too large": (EventError, "a synchronous invocation takes 6291556"),
+    "too large": (EventError, "a synchronous invocation takes 6291456"),
 }
 
 
