@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -116,9 +117,20 @@ def main(args: Sequence[str] | None = None) -> None:
     # collector runs dozens of times in vain, and once more at the end, where it takes 12 ms to
     # find that everything is in use. Frozen objects it leaves alone.
     gc.set_threshold(50_000, 20, 20)
+    _open_standard_streams()
     code = _run(sys.argv[1:])
     gc.freeze()
     sys.exit(code)
+
+
+def _open_standard_streams() -> None:
+    """Give ``lambdactl ... >&-`` a stream that goes nowhere. A descriptor that stayed closed would
+    go to the next file or socket, which then would be mistaken for the standard stream."""
+    for descriptor, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            # The lowest free descriptor is the one that is missing.
+            os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(descriptor, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _run(arguments: list[str]) -> int:

@@ -6,8 +6,10 @@ report, with the traceback under ``--debug``.
 
 from __future__ import annotations
 
+import errno
 import platform
 import traceback
+from pathlib import Path
 
 import click
 
@@ -33,6 +35,10 @@ def report(error: Exception, *, debug: bool) -> int:
     if isinstance(error, click.ClickException):
         error.show()
         return error.exit_code
+    circumstance = _circumstance(error)
+    if circumstance is not None:
+        _user_error(circumstance)
+        return circumstance.exit_code
     return _bug(error, debug=debug)
 
 
@@ -76,6 +82,19 @@ def _excerpt(source: str, column: int | None) -> tuple[str, int | None]:
         line = line[start : start + _WIDEST]
         caret = None if caret is None else caret - start
     return line.rstrip(), caret
+
+
+def _circumstance(error: Exception) -> errors.UserError | None:
+    """The mistake behind an error that any line of ours may meet, and none can help."""
+    if not isinstance(error, OSError):
+        return None
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return errors.UserError(f"can't write: {(error.strerror or '').lower()}")
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return errors.UserError("the current folder is gone", hint="change into another")
+    return None
 
 
 def _bug(error: Exception, *, debug: bool) -> int:
