@@ -28,7 +28,7 @@ _LAYER_FOLDERS = ("", "python", "nodejs", "nodejs/node_modules", "ruby/lib")
 
 def check_code(app: App, names: Sequence[str] | None = None) -> tuple[Problem, ...]:
     """Problems with code folders, layers and handlers of the functions ``names`` (all of them and
-    all layers, without names).
+    all layers and state machines, without names).
 
     :raises UserError: there is no function of such a name.
     """
@@ -37,6 +37,8 @@ def check_code(app: App, names: Sequence[str] | None = None) -> tuple[Problem, .
         app.layers if names is None else (layer for f in functions for layer in f.layers)
     )
     problems = [problem for name in layers for problem in _layer(app, name)]
+    if names is None:
+        problems += _definitions(app)
     for function in functions:
         problems += _function(app, function)
     unique = dict.fromkeys(problems)
@@ -55,6 +57,18 @@ def _layer(app: App, name: str) -> list[Problem]:
     where = layer.places.get("path") or layer.where or Location(str(app.source or app.root))
     message = f"the layer `{name}` has no folder or file {_shown(layer.path, app.root)}"
     return [Problem(message, where, _close_path(layer.path), code="layer-missing")]
+
+
+def _definitions(app: App) -> list[Problem]:
+    found = []
+    for machine in app.state_machines.values():
+        if machine.path is not None and not machine.path.is_file():
+            where = machine.where or Location(str(app.source or app.root))
+            shown = _shown(machine.path, app.root)
+            message = f"the state machine `{machine.name}` has no file {shown}"
+            hint = _close_path(machine.path)
+            found.append(Problem(message, where, hint, code="definition-missing"))
+    return found
 
 
 def _function(app: App, function: Function) -> list[Problem]:

@@ -377,3 +377,26 @@ def test_variable_names_from_the_command_line() -> None:
         manifest.check_variable_names(["AWS_REGION"])
     with pytest.raises(UserError, match="can't be the name"):
         manifest.check_variable_names(["MY-NAME"])
+
+
+def test_state_machines(project: Project) -> None:
+    app = project.load(
+        """
+functions: {}
+state_machines:
+  flow: {definition: flow.asl.json, type: express, substitutions: {COUNT: 3}, name: own}
+  inline: {definition: {StartAt: A}, role: "arn:aws:iam::123456789012:role/a"}
+"""
+    )
+    flow, inline = app.state_machines.values()
+    assert (flow.path, flow.type, flow.aws_name) == (
+        project.root / "flow.asl.json",
+        "express",
+        "own",
+    )
+    assert flow.substitutions == {"COUNT": "3"}
+    assert (inline.path, inline.definition, inline.type) == (None, {"StartAt": "A"}, "standard")
+    assert inline.role is not None
+    (problem,) = manifest.check_code(app)
+    assert problem.message == "the state machine `flow` has no file flow.asl.json"
+    assert problem.where.line == 4

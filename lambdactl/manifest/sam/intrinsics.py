@@ -214,8 +214,15 @@ def _import_value(scope: Template, argument: Node, at: Node) -> Node:
 
 
 def transform(scope: Template, argument: Node, at: Node) -> Node:
-    """A macro, such as ``AWS::Include``: only AWS can run it."""
+    """A macro. ``AWS::Include`` of a file that is here is read; others only AWS can run.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/transform-aws-include.html
+    """
     name = text_of(argument.get("Name")) or "macro"
+    location = argument.get("Parameters", "Location")
+    if name == "AWS::Include" and location is not None:
+        included = scope.include(scope.resolve(location), at)
+        if included is not None:
+            return included
     scope.problems.add(
         "not-supported",
         f"the macro `{name}` runs in AWS only: what it would write is missing here",

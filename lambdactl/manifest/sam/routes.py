@@ -294,6 +294,9 @@ def of_definitions(draft: Draft, taken: list[Trigger]) -> list[Trigger]:
     found: list[Trigger] = []
     for resource in draft.template.of_type("AWS::Serverless::Api", "AWS::Serverless::HttpApi"):
         definition = resource.get("DefinitionBody")
+        uri = resource.get("DefinitionUri")
+        if definition is None and uri is not None:
+            definition = draft.template.include(uri, uri)
         paths = definition.get("paths") if definition is not None else None
         if paths is None or not paths.is_mapping:
             continue

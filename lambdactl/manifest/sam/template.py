@@ -168,6 +168,26 @@ class Template:
             else:
                 yield key, child, at
 
+    def include(self, location: Node, at: Node) -> Node | None:
+        """What a file beside the template says, standing at ``at``; None where that is no file,
+        or is not YAML."""
+        from lambdactl.errors import ManifestError
+        from lambdactl.manifest import source
+        from lambdactl.manifest.composer import YamlError, compose
+
+        text = text_of(location)
+        if text is None or location.unknown or "://" in text:
+            return None
+        file = self.folder / text
+        if not file.is_file() or len(self.calls) > 10:
+            return None
+        try:
+            content = source.read(file)
+            node = compose(content, Problems(source.shown(file), content), intrinsics.TAGS)
+        except (ManifestError, YamlError):
+            return None
+        return None if node is None else moved(self.resolve(node), at)
+
     @cached_property
     def resources(self) -> dict[str, Resource]:
         """The resources whose condition holds, by logical id."""

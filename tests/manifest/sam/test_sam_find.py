@@ -116,3 +116,23 @@ def test_the_tables_are_of_their_form() -> None:
         for statement in entry["statements"]:
             assert statement["Effect"] == "Allow"
     assert Path(attributes.TABLE).is_file()
+
+
+def test_every_code_is_documented() -> None:
+    import re
+
+    import lambdactl
+
+    root = Path(lambdactl.__file__).parent
+    code = re.compile(
+        r'^\s+"([a-z]+(?:-[a-z]+)+)",$|(?:add|warn|fault)\(\s*"([a-z-]+)"', re.MULTILINE
+    )
+    used: set[str] = set()
+    for path in (root / "manifest/sam").glob("*.py"):
+        used |= {one or other for one, other in code.findall(path.read_text(encoding="utf-8"))}
+    used |= {"lost", "circular", "unresolved"}
+    docs = "".join(
+        (root.parent / "docs" / name).read_text(encoding="utf-8")
+        for name in ("sam.md", "manifest.md")
+    )
+    assert {word for word in used if f"`{word}`" not in docs} == set()

@@ -405,3 +405,34 @@ def test_routes_of_a_definition(folder: Folder) -> None:
         (trigger.kind, trigger.settings["method"], trigger.settings["path"])
         for trigger in function.triggers
     ] == [("rest", "GET", "/a"), ("rest", "ANY", "/b"), ("http", "POST", "/c")]
+
+
+DEFINITION = f"""\
+openapi: 3.0.1
+paths:
+  /included/{{id}}:
+    get:
+      x-amazon-apigateway-integration: {{uri: !Sub '{INVOKE}', payloadFormatVersion: '2.0'}}
+"""
+INCLUDED = "{Fn::Transform: {Name: AWS::Include, Parameters: {Location: api.yaml}}}"
+
+
+@pytest.mark.parametrize("definition", [f"DefinitionBody: {INCLUDED}", "DefinitionUri: api.yaml"])
+def test_routes_of_a_definition_in_a_file(folder: Folder, definition: str) -> None:
+    folder.write(DEFINITION, "api.yaml")
+    app = folder.app("", f"Own: {{Type: AWS::Serverless::HttpApi, Properties: {{{definition}}}}}")
+    assert app.warnings == ()
+    (trigger,) = app.function("Fn").triggers
+    assert (trigger.kind, trigger.settings["path"]) == ("http", "/included/{id}")
+    assert trigger.where is not None
+    assert trigger.where.file == "template.yaml"
+
+
+@pytest.mark.parametrize("content", [None, "paths: [", "\x00", "a: b"])
+def test_a_definition_that_can_t_be_read(folder: Folder, content: str | None) -> None:
+    if content is not None:
+        folder.write(content, "api.yaml")
+    resource = f"Own: {{Type: AWS::Serverless::Api, Properties: {{DefinitionBody: {INCLUDED}}}}}"
+    app = folder.app("", resource)
+    assert app.function("Fn").triggers == ()
+    assert len(app.warnings) == (0 if content == "a: b" else 1)
