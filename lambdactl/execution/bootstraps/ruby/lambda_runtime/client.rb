@@ -64,7 +64,8 @@ module LambdactlRuntime
 
     def init_error(failure)
       body = failure.body
-      send_all(request('POST', 'init/error', "#{type_header(failure)}#{length_header(body)}") + body)
+      headers = "Content-Type: application/json\r\n#{type_header(failure)}#{length_header(body)}"
+      send_all(request('POST', 'init/error', headers) + body)
       read_answer
     end
 
