@@ -9,9 +9,9 @@ from __future__ import annotations
 from lambdactl.errors import did_you_mean
 from lambdactl.manifest.document import Node
 from lambdactl.manifest.sam import code
-from lambdactl.manifest.sam.draft import Draft, Fields, certain, snake, word
+from lambdactl.manifest.sam.draft import Draft, Fields, certain, word
 from lambdactl.manifest.sam.template import Resource
-from lambdactl.manifest.sam.values import made, members, resource_of, text_of
+from lambdactl.manifest.sam.values import made, resource_of, text_of
 
 SERVERLESS = "AWS::Serverless::Function"
 _PLAIN = {
@@ -267,6 +267,3 @@ def destination(node: Node | None) -> Node | None:
         return node
     name = resource.key if resource.is_function else resource.physical_name
     return made({_DESTINATIONS[resource.type]: name}, node)
-
-
-__all__ = ["destination", "function", "layers", "members", "snake", "tags"]

@@ -23,7 +23,7 @@ exports.send = function (event, context, responseStatus, responseData, physicalR
   };
   return new Promise((resolve) => {
     const done = () => {
-      context.done();
+      if (context.done) context.done();
       resolve();
     };
     const request = client.request(url, options, (answer) => {
