@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import os
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
+from typing import Literal
 
 from lambdactl.errors import EnvironmentStartError
 from lambdactl.execution import interpreters, isolation
@@ -146,6 +148,7 @@ def _find_bootstrap(function: Function, task: Path, opt: Path | None) -> Path:
     for candidate in candidates:
         if candidate.is_file():
             if os.access(candidate, os.X_OK):
+                _check_entry_point(candidate)
                 return candidate
             raise EnvironmentStartError(
                 f"Runtime.InvalidEntrypoint: {candidate} is not executable",
@@ -155,6 +158,47 @@ def _find_bootstrap(function: Function, task: Path, opt: Path | None) -> Path:
         f"Runtime.InvalidEntrypoint: {function.name} has no executable `bootstrap`",
         hint=f"looked for {' and '.join(str(path) for path in candidates)}",
     )
+
+
+def _check_entry_point(path: Path) -> None:
+    """Refuse what the kernel would: a script whose interpreter is not there, a program for
+    another CPU. (A shell takes the latter for a script, and its words about that help nobody.)
+
+    :raises EnvironmentStartError: it can't be started on this machine.
+    """
+    with path.open("rb") as file:
+        head = file.read(256)
+    if head.startswith(b"#!"):
+        # To the kernel a carriage return belongs to the name.
+        program = os.fsdecode(head[2:].split(b"\n")[0].strip(b" \t").split(b" ")[0])
+        if program and not Path(program).exists():
+            crlf = program.endswith("\r")
+            raise EnvironmentStartError(
+                f"Runtime.InvalidEntrypoint: {path} starts with #! and a program "
+                f"that is not there: {program!r}",
+                hint="save it with Unix line ends" if crlf else "correct its first line",
+            )
+    if head.startswith(b"\x7fELF") and len(head) >= _ELF_MACHINE.stop:
+        order: Literal["little", "big"] = "little" if head[5] == 1 else "big"
+        made_for = _ELF_MACHINES.get(int.from_bytes(head[_ELF_MACHINE], order))
+        here = {"amd64": "x86_64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+        if made_for is not None and made_for != here and not _emulated(made_for):
+            raise EnvironmentStartError(
+                f"Runtime.InvalidEntrypoint: {path} is a program for {made_for}, "
+                f"and this machine is {here}",
+                hint=f"build it for {here} to run it here",
+            )
+
+
+_ELF_MACHINE = slice(18, 20)
+_ELF_MACHINES = {62: "x86_64", 183: "arm64"}
+"""``e_machine`` of the two architectures of Lambda (elf.h)."""
+
+
+def _emulated(architecture: str) -> bool:
+    """Whether the kernel hands programs for ``architecture`` to an emulator."""
+    name = {"arm64": "aarch64"}.get(architecture, architecture)
+    return Path(f"/proc/sys/fs/binfmt_misc/qemu-{name}").exists()
 
 
 @functools.cache
