@@ -139,7 +139,9 @@ class RuntimeApi:
         self._server = await loop.create_server(self._connect, host, 0, backlog=16)
         port = self._server.sockets[0].getsockname()[1]
         self.address = f"{host}:{port}"
-        self._hosts = frozenset({self.address.encode(), b"localhost:%d" % port})
+        names = (host.encode(), b"localhost")
+        # A runtime written by hand may leave out the port; a page in a browser has another name.
+        self._hosts = frozenset({*names, *(b"%s:%d" % (name, port) for name in names)})
         return self.address
 
     async def close(self) -> None:

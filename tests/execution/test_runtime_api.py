@@ -199,7 +199,9 @@ def test_a_page_in_a_browser_that_found_the_port_learns_nothing() -> None:
                 assert (reply.status, reply.json()["errorType"]) == (403, "InvalidHost")
             assert api.heard.heard == []
             port = api.api.address.split(":")[1]
-            friend = await api.connect(host=f"localhost:{port}")
+            for name in (f"localhost:{port}", "localhost", "127.0.0.1"):
+                friend = await api.connect(host=name)
+                assert (await friend.call("GET", "/2018-06-01/ping")).status == 200
             assert (await friend.call("GET", NEXT)).status == 200
 
     run(work())
