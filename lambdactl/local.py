@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from lambdactl.errors import EnvironmentStoppedError, EventError
 from lambdactl.execution.clock import Clock
 from lambdactl.execution.invocation import Invocation, InvocationResult
 from lambdactl.execution.invoker import LocalInvoker
@@ -75,8 +76,10 @@ class Local:
             idle_s=idle_s,
         )
         self._blocking: BlockingLocal | None = None
+        self._ended = False
 
     async def __aenter__(self) -> Local:
+        self._ended = False
         return self
 
     async def __aexit__(
@@ -85,6 +88,7 @@ class Local:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._ended = True
         await self._invoker.close()
 
     async def invoke(
@@ -106,14 +110,17 @@ class Local:
         :param client_context: a mapping, as ``context.client_context`` shows it.
         :param on_chunk: takes a streamed response piece by piece: content type and bytes.
         :returns: the result; a function that failed has ``function_error`` set.
-        :raises UserError: no such function or qualifier, or an event that is too large.
+        :raises UserError: no such function or qualifier, or an event that is too large or not JSON.
         :raises EnvironmentStartError: its runtime is not on this machine.
+        :raises EnvironmentStoppedError: the block has ended.
         """
+        if self._ended:
+            raise EnvironmentStoppedError("the block of this Local has ended")
         function = self.app.function(name)
         return await self._invoker.invoke(
             Invocation(
                 function=function.name,
-                payload=payload if payload is not None else json.dumps(event).encode(),
+                payload=_event(event) if payload is None else payload,
                 qualifier=qualifier,
                 client_context=_json(client_context),
                 cognito_identity=_json(cognito_identity),
@@ -123,6 +130,7 @@ class Local:
         )
 
     def __enter__(self) -> BlockingLocal:
+        self._ended = False
         self._blocking = BlockingLocal(self)
         return self._blocking
 
@@ -167,6 +175,9 @@ class BlockingLocal:
         self._loop.close()
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        if self._loop.is_closed():
+            work.close()
+            raise EnvironmentStoppedError("the block of this Local has ended")
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
@@ -197,6 +208,13 @@ def overridden(app: App, *, env: Mapping[str, str], timeout_s: int | None = None
         for name, function in app.functions.items()
     }
     return dataclasses.replace(app, functions=functions)
+
+
+def _event(event: Any) -> bytes:
+    try:
+        return json.dumps(event, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise EventError(f"the event is nothing that JSON can say: {error}") from None
 
 
 def _json(value: Any) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import platform
 import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,13 @@ from typing import Any
 import pytest
 
 from lambdactl import Local
-from lambdactl.errors import EnvironmentStartError, EventError, ThrottledError, UserError
+from lambdactl.errors import (
+    EnvironmentStartError,
+    EnvironmentStoppedError,
+    EventError,
+    ThrottledError,
+    UserError,
+)
 from lambdactl.manifest.features import Alias
 from lambdactl.manifest.model import (
     App,
@@ -230,3 +237,45 @@ def test_the_user_hears_of_what_is_left_out(tmp_path: Path, folder: Path) -> Non
 
 def _fields(function: Function) -> dict[str, Any]:
     return {name: getattr(function, name) for name in Function.__dataclass_fields__}
+
+
+def test_after_the_block_nothing_is_started(tmp_path: Path, folder: Path) -> None:
+    local = Local(app_of(tmp_path, Code("folder", folder)), credentials=False)
+    with local as fn:
+        assert fn.invoke("hello", {"name": "x"}).function_error is None
+    with pytest.raises(EnvironmentStoppedError, match="has ended"):
+        fn.invoke("hello", {"name": "x"})
+    with pytest.raises(EnvironmentStoppedError, match="has ended"):
+        asyncio.run(local.invoke("hello", {"name": "x"}))
+    with local as again:
+        assert again.invoke("hello", {"name": "x"}).function_error is None
+
+
+@pytest.mark.parametrize("event", [{1, 2}, b"bytes", float("nan"), object()])
+def test_an_event_that_json_cannot_say(tmp_path: Path, folder: Path, event: object) -> None:
+    with (
+        Local(app_of(tmp_path, Code("folder", folder)), credentials=False) as fn,
+        pytest.raises(EventError, match="nothing that JSON can say"),
+    ):
+        fn.invoke("hello", event)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"#! /nowhere/python3 -u\n", "not there: '/nowhere/python3'"),
+        (b"#!/bin/sh\r\nexit 0\r\n", "Unix line ends"),
+        (b"\x7fELF\x02\x01" + bytes(12) + b"{machine}" + bytes(44), "is a program for"),
+    ],
+)
+def test_a_bootstrap_that_cannot_be_started(tmp_path: Path, content: bytes, message: str) -> None:
+    foreign = 183 if platform.machine() in ("x86_64", "amd64") else 62
+    bootstrap = tmp_path / "bootstrap"
+    bootstrap.write_bytes(content.replace(b"{machine}", foreign.to_bytes(2, "little")))
+    bootstrap.chmod(0o755)
+    app = app_of(tmp_path, Code("folder", tmp_path), runtime="provided.al2023")
+    with (
+        Local(app, credentials=False) as fn,
+        pytest.raises(EnvironmentStartError, match=f"Runtime.InvalidEntrypoint: .*{message}"),
+    ):
+        fn.invoke("hello", {})
