@@ -91,7 +91,7 @@ class TemplateReader(Reader):
             problems,
             folder=self.file.absolute().parent,
             overrides=self.overrides,
-            region=region(self.env),
+            env=self.env,
             prefix=self.prefix,
             stack=self.template_of,
         )
@@ -187,11 +187,6 @@ def _json_as_yaml(text: str) -> str:
         return text
     pair = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     return re.sub(pair, lambda match: str(json.loads(f'"{match.group()}"')), text)
-
-
-def region(env: Mapping[str, str]) -> str:
-    """What ``AWS::Region`` is: the Region of the user's environment."""
-    return env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "us-east-1"
 
 
 def _check_sections(draft: Draft) -> None:

@@ -107,9 +107,10 @@ class Resource:
 
 
 class Template:
-    """A template that is being read. ``overrides`` are values of its parameters; ``prefix``
-    comes before the names of a nested one's resources; ``stack`` makes the template of a nested
-    stack from its resource (None where that can't be read)."""
+    """A template that is being read. ``overrides`` are values of its parameters; ``env`` is the
+    user's environment, whose Region is the template's; ``prefix`` comes before the names of a
+    nested one's resources; ``stack`` makes the template of a nested stack from its resource (None
+    where that can't be read)."""
 
     def __init__(
         self,
@@ -118,7 +119,7 @@ class Template:
         *,
         folder: Path,
         overrides: Mapping[str, Node | str],
-        region: str,
+        env: Mapping[str, str],
         prefix: str = "",
         stack: Callable[[Resource], Template | None] = lambda _: None,
     ) -> None:
@@ -126,7 +127,7 @@ class Template:
         self.problems = problems
         self.folder = folder
         self.overrides = overrides
-        self.region = region
+        self.env = env
         self.prefix = prefix
         self.stack = stack
         self.parameters: dict[str, Node | None] = {}
@@ -222,6 +223,13 @@ class Template:
         return [resource for resource in self.resources.values() if resource.type in types]
 
     # Names
+
+    @cached_property
+    def region(self) -> str:
+        """What ``AWS::Region`` is."""
+        from lambdactl.manifest.sam.region import region
+
+        return region(self.env)
 
     def pseudo(self, name: str) -> str:
         """The value of a pseudo parameter that is a text.
