@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Literal
 
 from lambdactl.errors import EnvironmentStartError
-from lambdactl.execution import interpreters, isolation
+from lambdactl.execution import interpreters, isolation, node_flags
 from lambdactl.execution.process import ProcessSpec
 from lambdactl.execution.variables import Places, log_stream, variables
 from lambdactl.manifest.model import Function
 
 _BOOTSTRAPS = Path(__file__).parent / "bootstraps"
 _COMMANDS = {
-    "python": ("python/bootstrap.py",),
-    "nodejs": ("node/bootstrap.cjs",),
-    "ruby": ("ruby/bootstrap.rb",),
+    "python": "python/bootstrap.py",
+    "nodejs": "node/bootstrap.cjs",
+    "ruby": "ruby/bootstrap.rb",
 }
 
 _GIVEN_BY_LAMBDA = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil", "six")
@@ -126,12 +126,15 @@ def prepare(
     family = next(name for name in _COMMANDS if runtime.startswith(name))
     binary = Path(found.path)
     keep |= {_BOOTSTRAPS, binary.parent.parent, binary.resolve().parent.parent}
+    if family == "python":
+        keep |= {path.parent for path in _sdk()}
     version = ".".join(str(part) for part in found.version[: 1 if family == "nodejs" else 2])
     shown = ".".join(str(part) for part in found.version)
+    flags = node_flags.flags(found.version, function.environment) if family == "nodejs" else ()
     return Launch(
         function=function,
         family=family,
-        command=(str(binary), *(str(_BOOTSTRAPS / part) for part in _COMMANDS[family])),
+        command=(str(binary), *flags, str(_BOOTSTRAPS / _COMMANDS[family])),
         version=version,
         runtime_version=f"{runtime} ({found.path}, version {shown})",
         task=task,
