@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import platform
 import sys
 import zipfile
@@ -21,6 +22,7 @@ from lambdactl.errors import (
     ThrottledError,
     UserError,
 )
+from lambdactl.execution.runtimes import prepare
 from lambdactl.manifest.features import Alias
 from lambdactl.manifest.model import (
     App,
@@ -279,3 +281,20 @@ def test_a_bootstrap_that_cannot_be_started(tmp_path: Path, content: bytes, mess
         pytest.raises(EnvironmentStartError, match=f"Runtime.InvalidEntrypoint: .*{message}"),
     ):
         fn.invoke("hello", {})
+
+
+def test_the_sdk_stays_visible_wherever_lambdactl_is_installed(tmp_path: Path) -> None:
+    """The links to it lead into lambdactl's own virtual environment, which may be under /tmp."""
+    launch = prepare(
+        Function("hello", Code("folder", tmp_path), runtime_of("python"), "app.handler"),
+        task=tmp_path,
+        opt=None,
+        root=tmp_path,
+        work=tmp_path,
+        shell=os.environ,
+        strict=False,
+    )
+    targets = [link.readlink() for link in launch.runtime.iterdir()]
+    assert "boto3" in [target.name for target in targets]
+    for target in targets:
+        assert any(target.is_relative_to(folder) for folder in launch.keep if folder != tmp_path)
