@@ -13,6 +13,7 @@ In blocking code the same class is an ordinary context manager:
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import dataclasses
 import json
 import threading
@@ -30,6 +31,8 @@ from lambdactl.execution.pool import IDLE_S, MAX_ENVIRONMENTS
 from lambdactl.manifest.model import App
 
 T = TypeVar("T")
+
+_TURN_S = 0.5
 
 
 class Local:
@@ -180,10 +183,21 @@ class BlockingLocal:
             raise EnvironmentStoppedError("the block of this Local has ended")
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
-            return future.result()
+            return _result(future)
         except BaseException:
             future.cancel()
             raise
+
+
+def _result(future: concurrent.futures.Future[T]) -> T:
+    """The future's result, waited for in turns: a signal that comes in the instant before a wait
+    begins is seen by Python only when the wait ends."""
+    while True:
+        try:
+            return future.result(_TURN_S)
+        except TimeoutError:
+            if future.done():
+                raise
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
