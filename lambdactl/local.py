@@ -32,6 +32,8 @@ from lambdactl.manifest.model import App
 
 T = TypeVar("T")
 
+_SIGNALS_S = 0.5
+
 _TURN_S = 0.5
 
 
