@@ -21,6 +21,7 @@ from lambdactl import errors
 from lambdactl.cli import params
 
 _STDIN_WAIT_S = 2.0
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 _HANDLER_FILES = (".py", ".js", ".mjs", ".cjs", ".rb")
 
 
@@ -110,12 +111,17 @@ def _run(options: Options, payload: bytes) -> int:
     from lambdactl.local import new_event_loop
 
     signals: list[int] = []
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        try:
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    try:
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
             return runner.run(_invoke(options, payload, signals))
-        except asyncio.CancelledError:
-            if not signals:
-                raise
+    except asyncio.CancelledError:
+        if not signals:
+            raise
+    finally:
+        # A closed uvloop goes on swallowing them, and --watch waits without a loop.
+        for number, handler in before.items():
+            signal.signal(number, handler)
     # Everything is put away; what remains is to end as a process does that a signal ends.
     raise SystemExit(128 + signals[0])
 
@@ -189,7 +195,7 @@ def _stop_on_signals(received: list[int]) -> None:
         received.append(number)
         task.cancel()
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in _SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             asyncio.get_running_loop().add_signal_handler(number, stop, number)
 

@@ -346,6 +346,23 @@ def test_a_signal_ends_it_at_once_and_leaves_nothing(
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, -15), (signal.SIGHUP, -1)])
+def test_a_signal_ends_a_watch_that_waits(project: Path, number: signal.Signals, code: int) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lambdactl", "invoke", "orders", "--watch", "--event-json", "{}"],
+        cwd=project,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    while b"waiting for a save" not in process.stderr.readline():
+        pass
+    process.send_signal(number)
+    assert process.wait(timeout=5) == code
+    process.stderr.close()
+
+
 def test_watch_runs_again_on_each_save(project: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "lambdactl", "invoke", "orders", "--watch", "--event-json", "{}"],
