@@ -21,7 +21,10 @@ _FORBIDDEN_BEYOND_ASCII = _FORBIDDEN + "\x80-\x84\x86-\x9f\ud800-\udfff\ufffe\uf
 """Characters that YAML does not allow: https://yaml.org/spec/1.2.2/#51-character-set."""
 _SECTIONS = "(?:AWSTemplateFormatVersion|Resources|Transform)"
 _YAML_SECTION = re.compile(rf"^([\"']?){_SECTIONS}\1[ \t]*:", re.MULTILINE)
-_JSON_SECTION = re.compile(rf'"{_SECTIONS}"\s*:')
+_FLOW_TOKEN = re.compile(
+    rf"""(["']?)\b{_SECTIONS}\b\1\s*:|"(?:[^"\\]|\\.)*"|'[^']*'|([\[{{])|([\]}}])"""
+)
+_INDENT = re.compile(r"^( *)(?!%|---)[^\s#]", re.MULTILINE)
 _TAB_INDENT = re.compile(r"[ ]*\t[ \t]*(?=\S)")
 
 
@@ -64,8 +67,25 @@ def require(path: Path | None, start: Path | None, names: Sequence[str] = NAMES)
 
 def is_template(text: str) -> bool:
     """Whether this is a SAM or CloudFormation template, by the names of its sections."""
-    pattern = _JSON_SECTION if text.lstrip().startswith("{") else _YAML_SECTION
-    return pattern.search(text) is not None
+    if text.lstrip().startswith("{"):
+        return _has_flow_section(text)
+    first = _INDENT.search(text)
+    if first is not None and first[1]:  # the whole document is indented
+        text = re.sub(f"^{first[1]}", "", text, flags=re.MULTILINE)
+    return _YAML_SECTION.search(text) is not None
+
+
+def _has_flow_section(text: str) -> bool:
+    """Whether JSON, or YAML that is written like it, has a template's section as its own key."""
+    depth = 0
+    for token in _FLOW_TOKEN.finditer(text):
+        if token[2]:
+            depth += 1
+        elif token[3]:
+            depth -= 1
+        elif depth == 1 and token[1] is not None:
+            return True
+    return False
 
 
 def shown(path: Path) -> str:
