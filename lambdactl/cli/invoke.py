@@ -1,57 +1,22 @@
-"""``lambdactl invoke``: run a function once, or many times, on this machine."""
+"""``lambdactl invoke``: run a function once, or many times, on this machine.
+
+What a run begins with is in ``invoke_input.py``, what it shows in ``invoke_output.py``.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import json
-import os
-import select
 import signal
-import stat
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from lambdactl import errors
-from lambdactl.cli import params
+from lambdactl.cli import invoke_input, invoke_output, params
+from lambdactl.cli.invoke_input import Options
 
-_STDIN_WAIT_S = 2.0
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-_HANDLER_FILES = (".py", ".js", ".mjs", ".cjs", ".rb")
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the user asked for."""
-
-    name: str | None
-    manifest: Path | None
-    stage: str | None
-    event: str | None
-    event_json: str | None
-    sample: str | None
-    seed: int | None
-    values: tuple[str, ...]
-    asynchronous: bool
-    speed: float
-    qualifier: str
-    env: tuple[str, ...]
-    env_files: tuple[Path, ...]
-    parameters: Mapping[str, str]
-    timeout: int | None
-    client_context: str | None
-    tenant_id: str | None
-    repeat: int
-    concurrency: int
-    output: str
-    logs: bool
-    credentials: bool
-    strict_runtime: bool
 
 
 @click.command()
@@ -104,7 +69,7 @@ def invoke(watch: bool, debug: bool, logs: bool | None, repeat: int, **rest: Any
     options = Options(repeat=repeat, logs=repeat == 1 if logs is None else logs, **rest)
     if watch:
         return _watch(options)
-    return _run(options, _payload(options))
+    return _run(options, invoke_input.payload(options))
 
 
 def _run(options: Options, payload: bytes) -> int:
@@ -135,15 +100,15 @@ async def _invoke(options: Options, payload: bytes, signals: list[int]) -> int:
     from lambdactl.execution.repetition import repeat
 
     _stop_on_signals(signals)
-    app = _app(options)
-    function = app.function(_function_name(app, options))
+    app = invoke_input.app(options)
+    function = app.function(invoke_input.function_name(app, options))
     invocation = Invocation(
         function=function.name,
         payload=payload,
         qualifier=options.qualifier,
-        client_context=_client_context(options.client_context),
+        client_context=invoke_input.client_context(options.client_context),
         tenant_id=options.tenant_id,
-        on_chunk=_stream if options.output == "text" and options.repeat == 1 else None,
+        on_chunk=invoke_output.stream if options.output == "text" and options.repeat == 1 else None,
     )
     invoker = LocalInvoker(
         app,
@@ -167,7 +132,7 @@ async def _invoke(options: Options, payload: bytes, signals: list[int]) -> int:
                     err=True,
                 ),
             )
-            _show_delivery(delivery, options)
+            invoke_output.show_delivery(delivery, options)
             return errors.EXIT_OK if delivery.succeeded else errors.EXIT_FUNCTION_ERROR
         if options.repeat > 1:
             done = await repeat(
@@ -177,10 +142,11 @@ async def _invoke(options: Options, payload: bytes, signals: list[int]) -> int:
                 concurrency=options.concurrency,
                 clock=SystemClock(),
             )
-            _show_repetition(done, options)
-            return errors.EXIT_FUNCTION_ERROR if done.failed else errors.EXIT_OK
+            invoke_output.show_repetition(done, options)
+            failed = done.failed or done.throttled
+            return errors.EXIT_FUNCTION_ERROR if failed else errors.EXIT_OK
         result = await invoker.invoke(invocation)
-        _show_result(result, options)
+        invoke_output.show_result(result, options)
         return errors.EXIT_FUNCTION_ERROR if result.function_error else errors.EXIT_OK
     finally:
         await invoker.close()
@@ -205,11 +171,11 @@ def _watch(options: Options) -> int:
     from lambdactl.cli import failure
     from lambdactl.execution.watch import Watch
 
-    payload = _payload(options) if options.event == "-" or not options.event else None
+    payload = invoke_input.payload(options) if options.event == "-" or not options.event else None
     while True:
         watch = Watch(_roots(options))
         try:
-            _run(options, payload if payload is not None else _payload(options))
+            _run(options, payload if payload is not None else invoke_input.payload(options))
         except errors.LambdactlError as error:
             failure.report(error, debug=False)
         try:
@@ -226,8 +192,8 @@ def _roots(options: Options) -> list[Path]:
     roots = [Path(options.event)] if options.event and options.event != "-" else []
     roots += options.env_files
     try:
-        app = _app(options, check=False)
-        function = app.function(_function_name(app, options))
+        app = invoke_input.app(options, check=False)
+        function = app.function(invoke_input.function_name(app, options))
     except errors.LambdactlError:
         # Broken just now: wait for the manifest itself to be mended.
         return [*roots, manifest.find(options.manifest) or Path.cwd()]
@@ -237,220 +203,3 @@ def _roots(options: Options) -> list[Path]:
         roots.append(function.code.path)
     roots += [app.layers[name].path for name in function.layers if name in app.layers]
     return [root for root in roots if root.exists()]
-
-
-# what to run
-
-
-def _app(options: Options, *, check: bool = True) -> Any:
-    from lambdactl import manifest
-    from lambdactl.local import overridden
-
-    env = _variables(options)
-    if options.manifest is None and _is_handler(options.name):
-        assert options.name is not None
-        app = manifest.app_from_handler(options.name, Path.cwd())
-    else:
-        app = manifest.load(
-            options.manifest,
-            stage=options.stage,
-            env_files=options.env_files,
-            parameters=options.parameters,
-        )
-        for problem in app.warnings:
-            params.warn(f"{problem.where}: {problem.message}")
-        if check:
-            problems = manifest.check_code(app, [app.function(options.name).name])
-            if any(problem.severity == "error" for problem in problems):
-                raise errors.ManifestError(problems)
-    return overridden(app, env=env, timeout_s=options.timeout)
-
-
-def _function_name(app: Any, options: Options) -> str | None:
-    return None if app.source is None else options.name
-
-
-def _is_handler(name: str | None) -> bool:
-    """Whether NAME is a file or a handler rather than the name of a function in a manifest."""
-    from lambdactl import manifest
-
-    if name is None:
-        return False
-    if "/" in name or name.endswith(_HANDLER_FILES):
-        return True
-    return "." in name and manifest.find(None) is None
-
-
-def _variables(options: Options) -> dict[str, str]:
-    from lambdactl import manifest
-
-    values: dict[str, str] = {}
-    for path in options.env_files:
-        for name, value in manifest.env_file.read(path).items():
-            if name in manifest.reserved_variables():
-                # The file may be for other tools too: many have AWS_REGION in it.
-                params.warn(f"{path}: {name} is set by Lambda, so it is left out")
-            else:
-                values[name] = value
-    for item in options.env:
-        name, equals, value = item.partition("=")
-        if not name:
-            raise errors.UserError(f"--env {item!r} has no name", hint="--env NAME=value")
-        if equals:
-            values[name] = value
-        elif name in os.environ:
-            values[name] = os.environ[name]
-        else:
-            raise errors.UserError(
-                f"--env {name}: the shell has no such variable", hint=f"--env {name}=value"
-            )
-    manifest.check_variable_names(values)
-    return values
-
-
-def _client_context(text: str | None) -> str | None:
-    if text is None:
-        return None
-    try:
-        json.loads(text)
-    except ValueError as error:
-        raise errors.UserError(f"--client-context is not JSON: {error}") from None
-    return text
-
-
-# the event
-
-
-def _payload(options: Options) -> bytes:
-    from lambdactl.events import given, paths
-    from lambdactl.execution.invocation import MAX_EVENT_BYTES
-
-    sources = {
-        "--event": options.event,
-        "--event-json": options.event_json,
-        "--from": options.sample,
-    }
-    used = [flag for flag, value in sources.items() if value is not None]
-    if len(used) > 1:
-        raise errors.UserError(f"{' and '.join(used)} both give an event", hint="use one")
-    values = [paths.split_assignment(text) for text in options.values]
-    if options.sample is not None:
-        from lambdactl import events
-
-        service, event = events.split_name(options.sample)
-        made = events.generate(service, event, set_values=values, seed=options.seed)
-        return json.dumps(made, ensure_ascii=False).encode()
-    if options.event_json is not None:
-        data, source = options.event_json.encode(), "--event-json"
-    elif options.event == "-":
-        data, source = sys.stdin.buffer.read(), "standard input"
-    elif options.event is not None:
-        data, source = given.from_file(Path(options.event)), options.event
-    else:
-        data, source = _piped() or given.DEFAULT, "standard input"
-    data = given.with_values(data, values, source)
-    return given.checked(data, source, limit=MAX_EVENT_BYTES)
-
-
-def _piped() -> bytes:
-    """What another command pipes in. A pipe that nobody writes to must not hold us up for ever."""
-    try:
-        mode = os.fstat(0).st_mode
-    except OSError:
-        return b""
-    if stat.S_ISREG(mode):
-        return sys.stdin.buffer.read()
-    if not stat.S_ISFIFO(mode):
-        return b""
-    if not select.select([0], [], [], _STDIN_WAIT_S)[0]:
-        params.warn("nothing came on standard input; the event is {} (`-e -` waits for it)")
-        return b""
-    return sys.stdin.buffer.read()
-
-
-# what to show
-
-
-def _show_result(result: Any, options: Options) -> None:
-    if options.output == "json":
-        click.echo(json.dumps(_as_json(result), indent=2))
-    elif not result.streamed or result.function_error:
-        _write(result.payload)
-
-
-def _as_json(result: Any) -> dict[str, Any]:
-    """What AWS's ``Invoke`` answers, and the report."""
-    try:
-        response: Any = json.loads(result.payload)
-    except ValueError:
-        response = result.payload.decode("utf-8", "replace")
-    report = dataclasses.asdict(result.report)
-    return {
-        "status_code": 200,
-        "function_error": result.function_error,
-        "executed_version": result.executed_version,
-        "request_id": result.request_id,
-        "response": response,
-        "report": {**report, "billed_duration_ms": result.report.billed_duration_ms},
-        "log_tail": result.log,
-    }
-
-
-def _show_delivery(delivery: Any, options: Options) -> None:
-    if options.output == "json":
-        document = {
-            "status_code": 202,
-            "request_id": delivery.request_id,
-            "condition": delivery.condition,
-            "attempts": [_as_json(result) for result in delivery.attempts],
-        }
-        click.echo(json.dumps(document, indent=2))
-    else:
-        click.echo(f"{delivery.condition} after {len(delivery.attempts)} attempt(s)", err=True)
-
-
-def _show_repetition(done: Any, options: Options) -> None:
-    if options.output == "json":
-        latencies = {
-            kind: dataclasses.asdict(latency) if latency else None
-            for kind, latency in (("cold", done.cold), ("warm", done.warm))
-        }
-        document = {
-            "invocations": options.repeat,
-            "concurrency": options.concurrency,
-            "failed": done.failed,
-            "seconds": round(done.seconds, 6),
-            **latencies,
-            "last": _as_json(done.last),
-        }
-        click.echo(json.dumps(document, indent=2))
-        return
-    _write(done.last.payload)
-    rate = options.repeat / done.seconds
-    rows: list[Sequence[str]] = [("", "count", "min", "p50", "p90", "p99", "max")]
-    for kind, latency in (("cold", done.cold), ("warm", done.warm)):
-        if latency is not None:
-            _, *times = dataclasses.astuple(latency)
-            rows.append((kind, str(latency.count), *(f"{ms:.2f} ms" for ms in times)))
-    for row in rows:
-        click.echo("".join(f"{cell:>12}" for cell in row), err=True)
-    click.echo(
-        f"{options.repeat} invocations, {options.concurrency} at a time: "
-        f"{done.seconds:.2f} s, {rate:.0f} a second, {done.failed} failed",
-        err=True,
-    )
-
-
-def _stream(_content_type: str, chunk: bytes) -> None:
-    """A piece of a streamed response, as it comes."""
-    sys.stdout.buffer.write(chunk)
-    sys.stdout.buffer.flush()
-
-
-def _write(payload: bytes) -> None:
-    """The response and only that; a line end is added where it has none."""
-    stream = sys.stdout.buffer
-    stream.write(payload)
-    if not payload.endswith(b"\n"):
-        stream.write(b"\n")
-    stream.flush()

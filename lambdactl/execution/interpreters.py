@@ -93,7 +93,7 @@ def find(
         if found.version < language.oldest:
             continue
         if found.version[: language.digits] == asked:
-            return found
+            return _beside_a_venv(found, others, language)
         others.append(found)
     if strict or not others:
         raise _missing(language, asked, others, env)
@@ -105,6 +105,21 @@ def find(
         found,
         warning=f"function asks for {runtime}, running on {runs} ({found.path}): "
         + _advice(language, asked, env),
+    )
+
+
+def _beside_a_venv(
+    found: Interpreter, passed_over: list[Interpreter], language: Language
+) -> Interpreter:
+    """``found``, with a warning when the project's own environment was of another version."""
+    venv = next((other for other in passed_over if other.source in _VENVS), None)
+    if venv is None:
+        return found
+    runs = language.runtime.format(_text(venv.version[: language.digits]))
+    return replace(
+        found,
+        warning=f"{venv.path.parent.parent} is of {runs}, so {found.path} runs the function "
+        "without the packages in it",
     )
 
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lambdactl.errors import ThrottledError
 from lambdactl.execution.clock import Clock
 from lambdactl.execution.invocation import Invocation, InvocationResult, Invoker
 
@@ -25,10 +26,13 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """All of it: the last answer, the number of failed calls, latencies of cold and warm calls."""
+    """All of it: the last answer, the numbers of calls that failed and that were throttled,
+    latencies of cold and warm calls. A call is cold that started its environment, or that began
+    before any environment had answered."""
 
     last: InvocationResult
     failed: int
+    throttled: int
     seconds: float
     cold: Latency | None
     warm: Latency | None
@@ -40,15 +44,22 @@ async def repeat(
     """Invoke ``times`` times, ``concurrency`` at once.
 
     :raises LambdactlError: what the first call raised that could not be made; the others end.
+    :raises ThrottledError: not a single call was let through.
     """
-    results: list[tuple[float, InvocationResult]] = []
+    results: list[tuple[float, bool, InvocationResult]] = []
+    throttles: list[ThrottledError] = []
     remaining = iter(range(times))
 
     async def work() -> None:
         for _ in remaining:
-            begun = clock.monotonic()
-            result = await invoker.invoke(invocation)
-            results.append(((clock.monotonic() - begun) * 1000, result))
+            begun, nothing_is_warm = clock.monotonic(), not results
+            try:
+                result = await invoker.invoke(invocation)
+            except ThrottledError as error:
+                throttles.append(error)
+                continue
+            latency_ms = (clock.monotonic() - begun) * 1000
+            results.append((latency_ms, result.cold or nothing_is_warm, result))
 
     begun = clock.monotonic()
     try:
@@ -57,12 +68,15 @@ async def repeat(
                 group.create_task(work())
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
+    if not results:
+        raise throttles[0]
     return Repetition(
-        last=results[-1][1],
-        failed=sum(result.function_error is not None for _, result in results),
+        last=results[-1][2],
+        failed=sum(result.function_error is not None for *_, result in results),
+        throttled=len(throttles),
         seconds=clock.monotonic() - begun,
-        cold=summarise([ms for ms, result in results if result.cold]),
-        warm=summarise([ms for ms, result in results if not result.cold]),
+        cold=summarise([ms for ms, cold, _ in results if cold]),
+        warm=summarise([ms for ms, cold, _ in results if not cold]),
     )
 
 

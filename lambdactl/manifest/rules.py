@@ -104,6 +104,22 @@ def custom_runtime(s: Subject) -> None:
         )
 
 
+def short_variables(s: Subject) -> None:
+    """AWS wants two characters (the pattern of ``EnvironmentVariableName`` in
+    https://docs.aws.amazon.com/lambda/latest/api/API_Environment.html); on this machine one will
+    do."""
+    node = s.node.get("environment")
+    for name in s.data.get("environment", {}):
+        if len(name) == 1 and node is not None:
+            s.problems.add(
+                "short-variable-name",
+                f"AWS refuses `{name}` as the name of an environment variable",
+                node.keys.get(name, node.at),
+                "give it two letters or more before it is deployed",
+                severity="warning",
+            )
+
+
 def environment_size(s: Subject) -> None:
     """4 KB for all variables, measured as the JSON text that Lambda keeps ("String measured" in
     the error; https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
@@ -177,6 +193,7 @@ _RULES: tuple[Callable[[Subject], None], ...] = (
     handler_form,
     runtime_support,
     custom_runtime,
+    short_variables,
     environment_size,
     known_layers,
     log_levels,

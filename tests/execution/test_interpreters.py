@@ -218,7 +218,12 @@ def test_the_environment_may_be_beside_the_manifest(machine: Machine) -> None:
 def test_an_environment_of_another_version_gives_way_to_the_right_one(machine: Machine) -> None:
     machine.venv(".venv", "3.12.1")
     python = machine.program("home/.pyenv/versions/3.13.1/bin/python3")
-    assert machine.find("python3.13") == Interpreter(python, (3, 13, 1), "pyenv")
+    found = machine.find("python3.13")
+    assert (found.path, found.version, found.source) == (python, (3, 13, 1), "pyenv")
+    assert found.warning is not None
+    assert found.warning.endswith(
+        f"/.venv is of python3.12, so {python} runs the function without the packages in it"
+    )
 
 
 def test_without_the_right_one_the_environment_is_used_with_a_warning(machine: Machine) -> None:

@@ -264,7 +264,7 @@ FAULTS: list[tuple[str, str, str, str | None]] = [
         "reserved-variable",
         "another name",
     ),
-    ("short variable", field("environment: {§A: eu-west-1}"), "malformed-name", "two letters"),
+    ("digit before a variable", field("environment: {§1A: eu-west-1}"), "malformed-name", None),
     ("hyphen in a variable", field("environment: {§MY-NAME: a}"), "malformed-name", None),
     ("list in a variable", field("environment: {NAME: §[a]}"), "wrong-type", None),
     ("empty variable", field("environment: {NAME: §}"), "wrong-type", '""'),

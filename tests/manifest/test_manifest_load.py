@@ -353,6 +353,13 @@ def test_deprecated_runtimes_are_warnings(project: Project) -> None:
     assert "python3.1" in warning.hint
 
 
+def test_a_variable_of_one_letter_is_a_warning(project: Project) -> None:
+    app = project.load(SMALL.replace("src}", "src, environment: {A: 1, AB: 2}}"))
+    (warning,) = app.warnings
+    assert (warning.severity, warning.code) == ("warning", "short-variable-name")
+    assert "`A`" in warning.message
+
+
 def test_a_layer_for_another_runtime_is_a_warning(project: Project) -> None:
     text = SMALL.replace("src}", "src, layers: [imaging]}")
     app = project.load(

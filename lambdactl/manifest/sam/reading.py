@@ -23,6 +23,7 @@ from lambdactl.manifest.sam import code, events, functions
 from lambdactl.manifest.sam import globals as shared
 from lambdactl.manifest.sam.draft import Draft, Fields, Place, Trigger, sequence
 from lambdactl.manifest.sam.intrinsics import TAGS
+from lambdactl.manifest.sam.kinds import misspelled
 from lambdactl.manifest.sam.template import FUNCTION_TYPES, Resource, Template
 from lambdactl.manifest.sam.values import made, text_of
 
@@ -275,6 +276,11 @@ def _others(draft: Draft, result: Fields) -> None:
         if resource.type == "AWS::Serverless::Connector":
             message = f"the connector `{resource.name}` gives permissions only: nothing to run"
             draft.lose(message, resource.at)
+            continue
+        hint = misspelled(resource.type)
+        if hint is not None:
+            message = f"`{resource.name}` has a type that is not known: `{resource.type}`"
+            draft.warn("unknown-type", message, resource.at, hint)
         elif resource.type.endswith("::StateMachine"):
             from lambdactl.manifest.sam import machines
 

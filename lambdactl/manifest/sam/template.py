@@ -274,6 +274,7 @@ class Template:
             return parameters.value(self, name, declared, at)
         resource = self.declared.get(name)
         if resource is not None:
+            self._warn_if_absent(resource, at)
             return made(resource.reference(), at, resource=resource)
         return self._generated(name, at)
 
@@ -282,6 +283,7 @@ class Template:
         resource = self.declared.get(name)
         if resource is None:
             return self._generated_attribute(name, attribute, at)
+        self._warn_if_absent(resource, at)
         if attribute.startswith("Outputs."):
             return self._output(resource, attribute.removeprefix("Outputs."), at)
         text = resource.attribute(attribute)
@@ -289,6 +291,18 @@ class Template:
             what = f"the attribute `{attribute}` of `{name}` ({resource.type})"
             return stand_in(self, at, what, f"{name}.{attribute}")
         return made(text, at, resource=resource)
+
+    def _warn_if_absent(self, resource: Resource, at: Node) -> None:
+        """CloudFormation refuses a template that names what a condition leaves out."""
+        if not self.exists(resource):
+            condition = text_of(resource.body.get("Condition"))
+            self.problems.add(
+                "unknown-reference",
+                f"`{resource.name}` is not made, because its condition `{condition}` is false",
+                at,
+                "AWS refuses to deploy this; `!If` can leave it out too",
+                severity="warning",
+            )
 
     def _output(self, resource: Resource, name: str, at: Node) -> Node:
         template = self.stack(resource)
