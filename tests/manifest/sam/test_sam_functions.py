@@ -517,3 +517,35 @@ def test_stages_are_for_the_manifest(folder: Folder) -> None:
 def test_a_key_given_twice_is_a_warning(folder: Folder) -> None:
     app = folder.app("Timeout: 5\nTimeout: 6")
     assert [(p.code, p.severity) for p in app.warnings] == [("duplicate-key", "warning")]
+
+
+@pytest.mark.parametrize(
+    ("type_", "hint"),
+    [
+        ("AWS::Serverles::Function", "did you mean `AWS::Serverless::Function`?"),
+        ("Aws::Serverless::Function", "did you mean `AWS::Serverless::Function`?"),
+        ("AWS::Serverless::Functon", "did you mean `AWS::Serverless::Function`?"),
+        ("AWS::Serverless::Nothing", "AWS SAM has no such type"),
+        ("AWS::Lamda::Function", "did you mean `AWS::Lambda::Function`?"),
+        ("AWS::Lambda::Functions", "did you mean `AWS::Lambda::Function`?"),
+    ],
+)
+def test_a_misspelled_type_is_named(folder: Folder, type_: str, hint: str) -> None:
+    (problem,) = folder.problems(folder.text("", f"Other: {{Type: '{type_}'}}"))
+    assert problem.message == f"`Other` has a type that is not known: `{type_}`"
+    assert (problem.severity, problem.hint) == ("warning", hint)
+
+
+@pytest.mark.parametrize(
+    "type_",
+    [
+        "AWS::CloudFront::Function",
+        "AWS::EMRServerless::Application",
+        "AWS::SageMaker::Model",
+        "AWS::ServerlessRepo::Application",
+        "AWS::Lambda::Something",
+        "Custom::Function",
+    ],
+)
+def test_a_type_of_another_service_is_not_misspelled(folder: Folder, type_: str) -> None:
+    assert not folder.problems(folder.text("", f"Other: {{Type: '{type_}'}}"))

@@ -206,6 +206,18 @@ def test_a_resource_whose_condition_fails_is_not_there(folder: Folder) -> None:
     assert set(folder.app("", kept, SECTIONS, Stage="prod").functions) == {"Fn", "Gone"}
 
 
+@pytest.mark.parametrize("expression", ["!Ref Gone", "!GetAtt Gone.Arn", "!Sub 'a/${Gone.Arn}'"])
+def test_what_a_condition_leaves_out_is_named(folder: Folder, expression: str) -> None:
+    resources = "Gone: {Type: AWS::SQS::Queue, Condition: IsProd}"
+    text = folder.text(f"Environment: {{Variables: {{URL: {expression}}}}}", resources, SECTIONS)
+    (problem,) = folder.problems(text)
+    assert problem.message == "`Gone` is not made, because its condition `IsProd` is false"
+    assert (problem.severity, str(problem.where.source).strip()[:3]) == ("warning", "Env")
+    assert not folder.problems(text, Stage="prod")
+    guarded = text.replace(expression, f"!If [IsProd, {expression}, none]")
+    assert not folder.problems(guarded)
+
+
 def test_a_macro_is_named(folder: Folder) -> None:
     text = folder.text("Fn::Transform: {Name: AWS::Include, Parameters: {Location: s3://a/b}}")
     text = text.replace(HEAD, "Transform: [AWS::Serverless-2016-10-31, Acme]\n")
