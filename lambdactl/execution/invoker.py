@@ -7,7 +7,6 @@ import asyncio
 import dataclasses
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,8 +18,10 @@ from lambdactl.execution.clock import Clock, SystemClock
 from lambdactl.execution.environment import Environment
 from lambdactl.execution.invocation import MAX_EVENT_BYTES, Invocation, InvocationResult
 from lambdactl.execution.logs import LogSink
+from lambdactl.execution.memory import sweep_cgroups
 from lambdactl.execution.pool import IDLE_S, MAX_ENVIRONMENTS, Pool
 from lambdactl.execution.process import ProcessSandbox
+from lambdactl.execution.work import WorkFolder, sweep
 from lambdactl.manifest.model import App, Function
 
 ACCOUNT = "123456789012"
@@ -61,7 +62,7 @@ class LocalInvoker:
         self._credentials: dict[str, str] | None = None if use_credentials else {}
         self._pools: dict[tuple[str, str | None], Pool] = {}
         self._launches: dict[str, runtimes.Launch] = {}
-        self._work: Path | None = None
+        self._work: WorkFolder | None = None
 
     async def invoke(self, invocation: Invocation) -> InvocationResult:
         """See :class:`~lambdactl.execution.invocation.Invoker`.
@@ -90,8 +91,11 @@ class LocalInvoker:
         pools, self._pools = tuple(self._pools.values()), {}
         await asyncio.gather(*(pool.close() for pool in pools))
         if self._work is not None:
-            shutil.rmtree(self._work, ignore_errors=True)
+            self._work.close()
             self._work = None
+            # Beside the way of any call: what others that were killed have left.
+            sweep()
+            sweep_cgroups()
         self._launches.clear()
 
     def arn(self, name: str, qualifier: str) -> str:
@@ -196,8 +200,8 @@ class LocalInvoker:
 
     def _work_folder(self) -> Path:
         if self._work is None:
-            self._work = Path(tempfile.mkdtemp(prefix="lambdactl-")).resolve()
-        return self._work
+            self._work = WorkFolder()
+        return self._work.path
 
     def _check_qualifier(self, invocation: Invocation) -> None:
         """Locally every version is the code that is there, but a name must be one that exists."""

@@ -88,6 +88,17 @@ def create_cgroup(
     return Cgroup(path)
 
 
+def sweep_cgroups(*, root: Path = CGROUP_ROOT, own: Path = Path("/proc/self/cgroup")) -> None:
+    """Remove the empty groups that a killed lambdactl left behind."""
+    parent = _parent(root, own)
+    if parent is None:
+        return
+    for path in parent[0].glob("lambdactl-*-*"):
+        owner = path.name.split("-")[1]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            Cgroup(path).remove()
+
+
 def _parent(root: Path, own: Path) -> tuple[Path, int] | None:
     """The folder in which a memory group can be made, and the version of its interface."""
     if not sys.platform.startswith("linux"):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from lambdactl.errors import EnvironmentStartError
 from lambdactl.execution import isolation, memory
 from lambdactl.execution.failures import Exit
 from lambdactl.execution.logs import OutputParser
+from lambdactl.execution.work import remove_tree
 
 if sys.platform.startswith("linux"):
     import fcntl
@@ -44,6 +44,7 @@ class ProcessSpec:
 
     :ivar variables: the whole environment of the process, but for the address of the Runtime API
         and what depends on the sandbox itself.
+    :ivar work: a folder of ours, in which the private ``/tmp`` is made.
     :ivar layers: the merged layers, shown as ``/opt`` where that is possible.
     :ivar keep: folders the process must see even if they lie under ``/tmp``.
     :ivar telemetry: the runtime is one of ours or AWS's and may write framed log events.
@@ -52,6 +53,7 @@ class ProcessSpec:
     command: tuple[str, ...]
     folder: Path
     variables: Mapping[str, str]
+    work: Path
     memory_mb: int
     ephemeral_storage_mb: int
     runtime_version: str
@@ -92,7 +94,7 @@ class ProcessSandbox:
     ) -> None:
         spec, loop = self._spec, asyncio.get_running_loop()
         if self._tmp is None:
-            self._tmp = _temporary_folder()
+            self._tmp = Path(tempfile.mkdtemp(prefix="tmp-", dir=spec.work))
         self._cgroup = memory.create_cgroup(spec.memory_mb)
         self._address = address
         self._peak_mb = 0.0
@@ -179,7 +181,7 @@ class ProcessSandbox:
     async def close(self) -> None:
         await self.kill()
         if self._tmp is not None:
-            _remove_tree(self._tmp)
+            remove_tree(self._tmp)
             self._tmp = None
 
     # output
@@ -292,10 +294,6 @@ class ProcessSandbox:
             self._sampled = asyncio.get_running_loop().time()
 
 
-def _temporary_folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="lambdactl-")).resolve()
-
-
 def _spawn(
     argv: list[str], folder: Path, variables: Mapping[str, str], output: int
 ) -> subprocess.Popen[bytes]:
@@ -359,17 +357,3 @@ def _size_of(folder: Path) -> int:
         except OSError:
             continue
     return total
-
-
-def _remove_tree(folder: Path) -> None:
-    def make_writable_and_retry(
-        function: Callable[[str], object], path: str, _: BaseException | object
-    ) -> None:
-        with contextlib.suppress(OSError):
-            os.chmod(os.path.dirname(path), 0o700)  # noqa: PTH101, PTH120
-            os.chmod(path, 0o700)  # noqa: PTH101
-            function(path)
-
-    shutil.rmtree(folder, onerror=make_writable_and_retry)
-    if folder.exists():
-        shutil.rmtree(folder, ignore_errors=True)

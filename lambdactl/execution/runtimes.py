@@ -42,6 +42,7 @@ class Launch:
     runtime: Path
     opt: Path | None
     interpreter: Path | None
+    work: Path
     keep: tuple[Path, ...]
     warning: str | None = None
 
@@ -67,6 +68,7 @@ class Launch:
                 stream=log_stream(now),
                 credentials=credentials,
             ),
+            work=self.work,
             memory_mb=self.function.memory_mb,
             ephemeral_storage_mb=self.function.ephemeral_storage_mb,
             runtime_version=self.runtime_version,
@@ -105,7 +107,7 @@ def prepare(
     :raises EnvironmentStartError: its runtime isn't there, or can't run as a process.
     """
     runtime = function.runtime or ""
-    keep = {task, root, work, *([opt] if opt else [])}
+    keep = {task, root, *([opt] if opt else [])}
     if runtime.startswith("provided"):
         bootstrap = _find_bootstrap(function, task, opt)
         return Launch(
@@ -118,6 +120,7 @@ def prepare(
             runtime=task,
             opt=opt,
             interpreter=None,
+            work=work,
             keep=tuple(sorted(keep)),
         )
     project = task if task.is_relative_to(root) else root
@@ -125,7 +128,8 @@ def prepare(
     assert found is not None, "only provided runtimes have no interpreter"
     family = next(name for name in _COMMANDS if runtime.startswith(name))
     binary = Path(found.path)
-    keep |= {_BOOTSTRAPS, binary.parent.parent, binary.resolve().parent.parent}
+    given = _given_by_lambda(work) if family == "python" else _BOOTSTRAPS / "node"
+    keep |= {given, _BOOTSTRAPS, binary.parent.parent, binary.resolve().parent.parent}
     if family == "python":
         keep |= {path.parent for path in _sdk()}
     version = ".".join(str(part) for part in found.version[: 1 if family == "nodejs" else 2])
@@ -138,9 +142,10 @@ def prepare(
         version=version,
         runtime_version=f"{runtime} ({found.path}, version {shown})",
         task=task,
-        runtime=_given_by_lambda(work) if family == "python" else _BOOTSTRAPS / "node",
+        runtime=given,
         opt=opt,
         interpreter=binary.parent,
+        work=work,
         keep=tuple(sorted(path for path in keep if path != Path("/"))),
         warning=found.warning,
     )

@@ -145,6 +145,10 @@ def test_processes_die_with_lambdactl_even_if_it_is_killed(own_tmp: Path) -> Non
     while processes_with(mark) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert processes_with(mark) == []
+    assert list(own_tmp.iterdir()) != []
+    with Local(app_of(), credentials=False) as fn:
+        fn.invoke("conform", {"do": "echo"})
+    assert list(own_tmp.iterdir()) == [], "the next one removes what was left"
 
 
 def test_the_temporary_folder_is_private_and_outlives_a_reset(fn: BlockingLocal) -> None:
