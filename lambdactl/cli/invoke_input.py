@@ -70,12 +70,23 @@ def app(options: Options, *, check: bool = True) -> App:
             parameters=options.parameters,
         )
         for problem in found.warnings:
-            params.warn(f"{problem.where}: {problem.message}")
+            if _owner(found, problem) in (None, found.function(options.name).name):
+                params.warn(f"{problem.where}: {problem.message}")
         if check:
             problems = manifest.check_code(found, [found.function(options.name).name])
             if any(problem.severity == "error" for problem in problems):
                 raise errors.ManifestError(problems)
     return overridden(found, env=env, timeout_s=options.timeout)
+
+
+def _owner(app: App, problem: errors.Problem) -> str | None:
+    """The function in whose lines a problem is; None where it concerns all of them."""
+    owner, begins = None, 0
+    for name, function in app.functions.items():
+        line = function.where.line if function.where else None
+        if line is not None and begins < line <= (problem.where.line or 0):
+            owner, begins = name, line
+    return owner
 
 
 def function_name(app: App, options: Options) -> str | None:

@@ -185,6 +185,15 @@ def test_a_qualifier_is_in_the_arn_and_must_exist(run: Run) -> None:
     assert "Function not found: arn:aws:lambda:" in missing.stderr
 
 
+def test_doubts_about_other_functions_are_not_repeated_at_each_run(run: Run, project: Path) -> None:
+    manifest = project / "lambdactl.yaml"
+    text = manifest.read_text().replace("code: src\nstages", "code: src\n    memory: 128\nstages")
+    text = text.replace("app.missing", "app.handler\n    environment: {X: 1}")
+    manifest.write_text(text)
+    assert "refuses `X`" not in run("orders").stderr
+    assert "refuses `X`" in run("broken").stderr
+
+
 def test_client_context_reaches_the_function(run: Run) -> None:
     done = run(
         "orders", "--event-json", '{"client": 1}', "--client-context", '{"custom": {"k": 1}}'
