@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lambdactl.errors import UserError
-from lambdactl.events import library
+from lambdactl.events import filters, library
 from lambdactl.events.generator import generate
 from lambdactl.events.paths import apply_set
 from lambdactl.events.patterns import matching_value
@@ -133,25 +133,29 @@ def _s3(settings: Settings) -> Implied:
 def _sqs(settings: Settings) -> Implied:
     where, name = _from_arn(settings["queue"])
     return Implied(
-        "sqs", "fifo" if name.endswith(".fifo") else "standard", {**where, "queue": name}
+        "sqs",
+        "fifo" if name.endswith(".fifo") else "standard",
+        {**where, "queue": name, **filters.params("sqs", settings)},
     )
 
 
 def _sns(settings: Settings) -> Implied:
     where, name = _from_arn(settings["topic"])
-    return Implied("sns", "notification", {**where, "topic": name})
+    return Implied("sns", "notification", {**where, "topic": name, **filters.of_policy(settings)})
 
 
 def _kinesis(settings: Settings) -> Implied:
     where, name = _from_arn(settings["stream"])
     event, window = _windowed(settings, "records")
-    return Implied("kinesis", event, {**where, **window, "stream": name.removeprefix("stream/")})
+    params = {**where, **window, "stream": name.removeprefix("stream/")}
+    return Implied("kinesis", event, {**params, **filters.params("kinesis", settings)})
 
 
 def _dynamodb(settings: Settings) -> Implied:
     where, name = _from_arn(settings["table"])
-    event, window = _windowed(settings, "insert")
-    params = {**where, **window}
+    filtered, sample = filters.of_table(settings)
+    event, window = _windowed(settings, filtered or "insert")
+    params = {**where, **window, **sample}
     if name.startswith("table/"):
         _, params["table"], *rest = name.split("/")
         if len(rest) == 2:
@@ -169,17 +173,19 @@ def _windowed(settings: Settings, usual: str) -> tuple[str, dict[str, Any]]:
 def _kafka(settings: Settings) -> Implied:
     if "cluster" not in settings:
         servers = list(settings["bootstrap_servers"])
-        return Implied("kafka", "records", {"topic": settings["topic"], "bootstrap": servers})
+        own = {"topic": settings["topic"], "bootstrap": servers}
+        return Implied("kafka", "records", {**own, **filters.params("kafka", settings)})
     where, name = _from_arn(settings["cluster"])
     params = {**where, "topic": settings["topic"], "cluster": name}
     if name.startswith("cluster/"):
         _, params["cluster"], params["cluster_id"] = name.split("/", 2)
-    return Implied("msk", "records", params)
+    return Implied("msk", "records", {**params, **filters.params("kafka", settings)})
 
 
 def _mq(settings: Settings) -> Implied:
     where, name = _from_arn(settings["broker"], "broker:")
     params = {**where, "broker": name, "queue": settings["queue"]}
+    params.update(filters.params("mq", settings))
     if ":" in name:
         params["broker"], params["broker_id"] = name.split(":", 1)
     # Only RabbitMQ has virtual hosts, and without one Lambda takes a broker for ActiveMQ.
@@ -191,10 +197,11 @@ def _mq(settings: Settings) -> Implied:
 
 def _documentdb(settings: Settings) -> Implied:
     where, name = _from_arn(settings["cluster"], "cluster:")
-    params = {**where, "cluster": name, "database": settings["database"]}
+    event, sample = filters.of_collection(settings)
+    params = {**where, **sample, "cluster": name, "database": settings["database"]}
     if "collection" in settings:
         params["collection"] = settings["collection"]
-    return Implied("documentdb", "insert", params)
+    return Implied("documentdb", event, params)
 
 
 def _http(settings: Settings) -> Implied:
@@ -310,9 +317,11 @@ def _cognito(settings: Settings) -> Implied:
     if name == "pre_token_generation" and version != "v1":
         name = f"{name}-{version}"
     event = library.find("cognito", name)
-    return Implied(
-        "cognito", event.name, {"pool": _from_arn(settings["user_pool"], "userpool/")[1]}
-    )
+    pool = _from_arn(settings["user_pool"], "userpool/")[1]
+    # Another name is the template's or the manifest's own, not the ID that the event shows.
+    found = re.fullmatch(r"([a-z]{2}(?:-[a-z]+)+-\d+)_[0-9a-zA-Z]+", pool)
+    params = {"pool": pool, "region": found[1]} if found else {}
+    return Implied("cognito", event.name, params)
 
 
 def _logs(settings: Settings) -> Implied:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -52,7 +55,8 @@ def test_every_s3_event_of_the_manifest_is_in_the_catalog() -> None:
         made = make("s3", bucket="b", events=(name,))[1]["Records"][0]
         assert made["eventName"].startswith(name.removeprefix("s3:").removesuffix("*"))
     for name in schema["cognito"]["properties"]["events"]["items"]["anyOf"][0]["enum"]:
-        assert make("cognito", user_pool="p", events=(name,))[1]["userPoolId"] == "p"
+        user = make("cognito", user_pool="eu-west-1_aB3", events=(name,))[1]
+        assert (user["userPoolId"], user["region"]) == ("eu-west-1_aB3", "eu-west-1")
     assert {*schema["trigger"]["properties"], "url"} == KINDS
 
 
@@ -243,3 +247,91 @@ def test_a_manifest_is_enough(tmp_path: Any, monkeypatch: Any) -> None:
     event = events.implied(trigger.kind, trigger.settings)
     assert event is not None
     assert event.params == {"bucket": "photos", "key": "in/sample"}
+
+
+def record(kind: str, pattern: dict[str, Any], **settings: Any) -> dict[str, Any]:
+    """The only record of the event of a trigger with that filter, as JSON text and as it is."""
+    name, event = make(kind, filters=(json.dumps(pattern), "{}"), **settings)
+    assert make(kind, filters=(pattern,), **settings) == (name, event)
+    found = event.get("Records") or event.get("messages") or event.get("events")
+    if found is None:
+        (found,) = event["records"].values()
+    (only,) = found
+    assert isinstance(only, dict)
+    return only
+
+
+def decoded(text: str) -> Any:
+    return json.loads(base64.b64decode(text))
+
+
+def test_filters_of_messages() -> None:
+    body = {"kind": ["order"], "lines": {"count": [{"numeric": [">", 5]}]}}
+    made = record("sqs", {"body": body}, queue="jobs")
+    assert json.loads(made["body"]) == {"kind": "order", "lines": {"count": 6}}
+    assert made["md5OfBody"] == hashlib.md5(made["body"].encode()).hexdigest()
+    assert record("sqs", {"body": ["stop"]}, queue="jobs")["body"] == "stop"
+    attributes = {"messageAttributes": {"color": {"stringValue": [{"prefix": "r"}]}}}
+    made = record("sqs", attributes, queue="jobs")["messageAttributes"]["color"]
+    assert (made["stringValue"], made["dataType"]) == ("rsample", "String")
+    access = ({"type": "basic_auth", "uri": SECRET},)
+    made = record("mq", {"data": {"a": [1]}}, broker=BROKER, queue="q", access=access)
+    assert decoded(made["data"]) == {"a": 1}
+
+
+def test_filters_of_streams() -> None:
+    pattern = {"data": {"page": ["/home"]}, "partitionKey": ["7"]}
+    made = record("kinesis", pattern, stream="clicks")["kinesis"]
+    assert (decoded(made["data"]), made["partitionKey"]) == ({"page": "/home"}, "7")
+    pattern = {"value": {"a": [{"exists": True}]}, "key": ["k"]}
+    for source in ({"cluster": CLUSTER}, {"bootstrap_servers": ("a:9092",)}):
+        made = record("kafka", pattern, topic="orders", **source)
+        assert (decoded(made["value"]), base64.b64decode(made["key"])) == ({"a": "x"}, b"k")
+    pattern = {"event": {"operationType": ["update"], "fullDocument": {"a": ["b"]}}}
+    made = record("documentdb", pattern, cluster="c", database="d")["event"]
+    assert (made["operationType"], made["fullDocument"]["a"]) == ("update", "b")
+    assert record("documentdb", {}, cluster="c", database="d")["event"]["operationType"] == "insert"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "change", "shown"),
+    [
+        ({"eventName": ["MODIFY"]}, "MODIFY", {}),
+        ({"eventName": ["REMOVE"]}, "REMOVE", {}),
+        (
+            {"dynamodb": {"Keys": {"pk": {"S": [{"prefix": "u#"}]}}}},
+            "INSERT",
+            {"Keys": {"pk": {"S": "u#sample"}}, "NewImage": {"pk": {"S": "u#sample"}}},
+        ),
+        (
+            {"dynamodb": {"NewImage": {"size": {"N": ["5"]}, "on": {"BOOL": [True]}}}},
+            "INSERT",
+            {"NewImage": {"Id": {"N": "101"}, "size": {"N": "5"}, "on": {"BOOL": True}}},
+        ),
+        (
+            {"dynamodb": {"OldImage": {"at": {"M": {"city": {"S": ["Rome"]}}}}}},
+            "REMOVE",
+            {"OldImage": {"Id": {"N": "101"}, "at": {"M": {"city": {"S": "Rome"}}}}},
+        ),
+        ({"userIdentity": {"type": ["Service"]}, "eventName": ["REMOVE"]}, "REMOVE", {}),
+    ],
+)
+def test_filters_of_tables(pattern: dict[str, Any], change: str, shown: dict[str, Any]) -> None:
+    made = record("dynamodb", pattern, table="photos")
+    assert made["eventName"] == change
+    assert {name: made["dynamodb"][name] for name in shown} == shown
+    assert ("userIdentity" in made) is ("userIdentity" in pattern)
+
+
+def test_filter_policies_of_topics() -> None:
+    policy = {"color": ["red", "blue"]}
+    made = make("sns", topic="t", filter=policy)[1]["Records"][0]["Sns"]
+    assert made["MessageAttributes"] == {"color": {"Type": "String", "Value": "red"}}
+    made = make("sns", topic="t", filter=policy, filter_scope="message_body")[1]["Records"][0]
+    assert json.loads(made["Sns"]["Message"]) == {"color": "red"}
+
+
+def test_the_name_of_a_user_pool_is_not_its_id() -> None:
+    for pool in ("Users", "my_pool"):
+        made = make("cognito", user_pool=pool, events=("pre_sign_up",))[1]["userPoolId"]
+        assert made.startswith("us-east-1_")
