@@ -7,6 +7,7 @@ otherwise.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +30,8 @@ def check_triggers(
     tenancy = function.get("tenancy")
     for item in node.value:
         for kind, trigger in item.items():
+            if kind == "schedule":
+                schedule(trigger, problems)
             data = values.get(id(trigger))
             if data is None:
                 continue
@@ -136,6 +139,33 @@ def pollers(node: Node, data: Mapping[str, Any], problems: Problems) -> None:
             "conflict",
             f"`min` ({low}) exceeds `max` ({high})",
             node.get("provisioned", "min") or node.get("provisioned", "max"),
+        )
+
+
+_RATE = re.compile(r"rate\(([0-9]+) (minute|hour|day)(s?)\)")
+_CRON = re.compile(r"cron\(\S+ \S+ (\S+) \S+ (\S+) \S+\)")
+
+
+def schedule(node: Node, problems: Problems) -> None:
+    """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html"""
+    expression = node.get("expression") if node.is_mapping else node
+    if expression is None or expression.unknown or not isinstance(expression.value, str):
+        return
+    rate, cron = _RATE.fullmatch(expression.value), _CRON.fullmatch(expression.value)
+    if rate is not None and (int(rate[1]) == 1) is bool(rate[3]):
+        problems.add(
+            "malformed",
+            f"a rule of EventBridge refuses `{expression.value}`",
+            expression,
+            f"write rate({rate[1]} {rate[2]}{'' if rate[3] else 's'})",
+            severity="warning",
+        )
+    elif cron is not None and (cron[1] == "?") is (cron[2] == "?"):
+        problems.add(
+            "malformed",
+            f"`{expression.value}` needs `?` in one of the third and fifth fields",
+            expression,
+            "`?` stands where the other field says the day: cron(0 12 * * ? *)",
         )
 
 

@@ -201,6 +201,8 @@ FAULTS: list[tuple[str, str, str, str | None]] = [
     ("wrong ARN", field("dead_letter: §arn:aws:s3:::photos"), "bad-arn", "SQS queue"),
     ("bad KMS key", field("kms_key: §my-key"), "malformed", "arn:aws:kms"),
     ("bad path", trigger("http: {path: §photos}"), "malformed", "starts with /"),
+    ("two days", trigger("schedule: §cron(0 12 * * * *)"), "malformed", "cron(0 12 * * ? *)"),
+    ("no day", trigger("schedule: {expression: §cron(0 8 ? * ? *)}"), "malformed", "the day"),
     ("bad schedule", trigger("schedule: §every day"), "malformed", "rate(5 minutes)"),
     ("cron of five fields", trigger("schedule: §cron(0 12 * * *)"), "malformed", "six fields"),
     ("bad bucket", trigger("s3: {bucket: §My_Photos}"), "malformed", "3 to 63"),

@@ -360,6 +360,23 @@ def test_a_variable_of_one_letter_is_a_warning(project: Project) -> None:
     assert "`A`" in warning.message
 
 
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("rate(1 minutes)", "write rate(1 minute)"),
+        ("rate(2 hour)", "write rate(2 hours)"),
+        ("rate(1 day)", None),
+        ("rate(10 days)", None),
+        ("cron(0 8 ? * MON-FRI *)", None),
+        ("at(2026-12-31T23:59:59)", None),
+    ],
+)
+def test_rates_of_one_are_singular(project: Project, written: str, hint: str | None) -> None:
+    for schedule in (written, f"{{expression: {written}}}"):
+        app = project.load(SMALL.replace("src}", f"src, triggers: [{{schedule: {schedule}}}]}}"))
+        assert [problem.hint for problem in app.warnings] == ([hint] if hint else [])
+
+
 def test_a_layer_for_another_runtime_is_a_warning(project: Project) -> None:
     text = SMALL.replace("src}", "src, layers: [imaging]}")
     app = project.load(
