@@ -1,9 +1,10 @@
 """What ``Ref`` and ``GetAtt`` give for the resources of a template, on this machine.
 
-``attributes.json`` says it for each type of resource: the property with its name, and its ``Ref``
-and attributes as texts with ``${name}``, ``${id}`` (lower-case letters and digits of the logical
-id), ``${region}``, ``${account}``, ``${partition}`` and ``${suffix}``. A resource without a name of
-its own is called by its logical id, as ``sam local`` does.
+``attributes.json`` says it for each type of resource: the property with its name, the fewest
+characters (``least``) that one has, and its ``Ref`` and attributes as texts with ``${name}``,
+``${id}`` (lower-case letters and digits of the logical id), ``${region}``, ``${account}``,
+``${partition}`` and ``${suffix}``. A resource without a name of its own is called by its logical
+id, as ``sam local`` does.
 """
 
 from __future__ import annotations

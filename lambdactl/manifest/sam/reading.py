@@ -19,7 +19,7 @@ from lambdactl.manifest.composer import compose
 from lambdactl.manifest.document import Node, Problems
 from lambdactl.manifest.loading import Reader, Report
 from lambdactl.manifest.model import App
-from lambdactl.manifest.sam import code, events, functions
+from lambdactl.manifest.sam import callers, code, events, functions
 from lambdactl.manifest.sam import globals as shared
 from lambdactl.manifest.sam.draft import Draft, Fields, Place, Trigger, sequence
 from lambdactl.manifest.sam.intrinsics import TAGS
@@ -288,6 +288,8 @@ def _others(draft: Draft, result: Fields) -> None:
             if fields is not None:
                 state_machines.put(resource.key, fields.node())
                 state_machines.keys[resource.key] = resource.at
+        else:
+            callers.warn_of(draft, resource)
     result.nest("state_machines", state_machines)
 
 

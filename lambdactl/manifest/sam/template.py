@@ -73,6 +73,8 @@ class Resource:
         if given is not None:
             return given
         name = self.key.lower() if known.get("lower") else self.key
+        if len(name) < known.get("least", 1):
+            name = f"local-{name}"
         if (self.text("FifoQueue") or self.text("FifoTopic") or "").lower() == "true":
             name = f"{name}.fifo"
         return filled(known["default"], self._values(name)) if "default" in known else name

@@ -107,7 +107,7 @@ def test_the_tables_are_of_their_form() -> None:
 
     for kind, entry in attributes.table().items():
         assert kind.count("::") == 2
-        assert set(entry) <= {"name", "lower", "default", "ref", "attributes"}
+        assert set(entry) <= {"name", "lower", "least", "default", "ref", "attributes"}
         texts = [
             entry.get("ref", ""),
             entry.get("default", ""),

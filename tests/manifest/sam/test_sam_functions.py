@@ -549,3 +549,42 @@ def test_a_misspelled_type_is_named(folder: Folder, type_: str, hint: str) -> No
 )
 def test_a_type_of_another_service_is_not_misspelled(folder: Folder, type_: str) -> None:
     assert not folder.problems(folder.text("", f"Other: {{Type: '{type_}'}}"))
+
+
+CALLERS = [
+    (
+        "AWS::KinesisFirehose::DeliveryStream",
+        "{Processors: [{Parameters: [{ParameterValue: !GetAtt Fn.Arn}]}]}",
+        "firehose",
+    ),
+    ("AWS::SecretsManager::RotationSchedule", "{RotationLambdaARN: !Sub '${Fn.Arn}:a'}", "secr"),
+    ("AWS::AppSync::DataSource", "{A: {LambdaFunctionArn: {'Fn::GetAtt': [Fn, Arn]}}}", "appsync"),
+    ("AWS::CloudWatch::Alarm", "{AlarmActions: [!Sub ['${F}', {F: !Ref Fn}]]}", "cloudwatch"),
+]
+
+
+@pytest.mark.parametrize(("type_", "properties", "service"), CALLERS)
+def test_what_calls_a_function_and_is_no_trigger_is_named(
+    folder: Folder, type_: str, properties: str, service: str
+) -> None:
+    resource = f"Other: {{Type: '{type_}', Properties: {properties}}}"
+    (problem,) = folder.problems(folder.text("", resource))
+    assert problem.message == f"`Other` ({type_}) calls `Fn`; no trigger stands for that"
+    assert problem.severity == "warning"
+    assert f"generate-event {service}" in str(problem.hint)
+    assert not folder.problems(folder.text("", resource.replace("Fn", "AWS::StackName")))
+
+
+def test_services_of_callers_have_events() -> None:
+    from lambdactl.events import library
+    from lambdactl.manifest.sam.callers import _SERVICES
+
+    assert {s for s in _SERVICES.values() if s} <= set(library.service_names())
+
+
+def test_a_bucket_with_a_short_logical_id_gets_a_name_that_s3_takes(folder: Folder) -> None:
+    properties = (
+        "Events: {E: {Type: S3, Properties: {Bucket: !Ref B, Events: 's3:ObjectCreated:*'}}}"
+    )
+    (trigger,) = folder.function(properties, "B: {Type: AWS::S3::Bucket}").triggers
+    assert trigger.settings["bucket"] == "local-b"
