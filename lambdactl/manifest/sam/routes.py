@@ -331,6 +331,11 @@ def _operation(
     if owner is None or integration is None or (name != "ANY" and name not in METHODS):
         return None
     at = methods.keys.get(method, operation.at)
+    type_ = text_of(integration.get("type")) or "aws_proxy"
+    if type_.lower() != "aws_proxy":
+        message = f"{name} {path} is left out: its integration `{type_}` maps what comes and goes"
+        draft.warn("not-supported", message, at)
+        return None
     here = Node(None, *at)
     fields = draft.fields(at)
     fields.put("path", made(path, here))
@@ -341,8 +346,33 @@ def _operation(
         fields.put("payload", made("v2" if version in ("2.0", "2") else "v1", here))
         http_settings(draft, fields, api)
     else:
+        fields.put("api_key", boolean(api.get("Auth", "ApiKeyRequired")), "ApiKeyRequired")
         rest_settings(draft, fields, api)
+    _security(draft, fields, operation, api)
+    if match is not None and match["qualifier"] and not match["qualifier"].startswith("$"):
+        fields.put("alias", made(match["qualifier"], here))
     return Trigger(owner.key, kind, fields, at)
+
+
+def _security(draft: Draft, fields: Fields, operation: Node, api: Api) -> None:
+    """The authorizer of a definition's operation: its own, else the default one of the API.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-authorizer.html
+    """
+    given = operation.get("security")
+    if given is None:
+        _authorizer(draft, fields, None, api)
+        return
+    known = api.get("Auth", "Authorizers")
+    for scheme in members(given):
+        for name, scopes in scheme.items():
+            if known is not None and known.get(name) is not None:
+                auth = {"Authorizer": made(name, scheme), "AuthorizationScopes": scopes}
+                if not scopes.value:
+                    del auth["AuthorizationScopes"]
+                _authorizer(draft, fields, Node(auth, *scheme.at), api)
+                return
+            message = f"the security scheme `{name}` of the definition is not read: nothing checks"
+            draft.warn("not-supported", message, scheme)
 
 
 def function_named(draft: Draft, name: str) -> Resource | None:

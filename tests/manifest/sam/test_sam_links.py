@@ -407,6 +407,45 @@ def test_routes_of_a_definition(folder: Folder) -> None:
     ] == [("rest", "GET", "/a"), ("rest", "ANY", "/b"), ("http", "POST", "/c")]
 
 
+def test_what_a_definition_says_of_its_operations(folder: Folder) -> None:
+    proxy = f"{{type: aws_proxy, uri: !Sub '{INVOKE}'}}"
+    alias = proxy.replace("/invocations", ":live/invocations")
+    text = folder.text(
+        "AutoPublishAlias: live",
+        f"""
+        Own:
+          Type: AWS::Serverless::Api
+          Properties:
+            Auth:
+              ApiKeyRequired: true
+              DefaultAuthorizer: Mine
+              Authorizers:
+                Mine: {{FunctionArn: !GetAtt Fn.Arn}}
+                Pool: {{UserPoolArn: 'arn:aws:cognito-idp:us-east-1:123456789012:userpool/a'}}
+            DefinitionBody:
+              paths:
+                /default: {{get: {{x-amazon-apigateway-integration: {proxy}}}}}
+                /alias: {{get: {{security: [], x-amazon-apigateway-integration: {alias}}}}}
+                /pool: {{get: {{security: [Pool: [a/b]],
+                  x-amazon-apigateway-integration: {proxy}}}}}
+                /other: {{get: {{security: [Other: []], x-amazon-apigateway-integration: {proxy}}}}}
+                /mapped: {{get: {{x-amazon-apigateway-integration:
+                  {{type: aws, uri: !Sub '{INVOKE}'}}}}}}
+        """,
+    )
+    app = folder.load(text)
+    found = {t.settings["path"]: t.settings for t in app.function("Fn").triggers}
+    assert {settings["api_key"] for settings in found.values()} == {True}
+    assert found["/default"]["authorizer"]["function"] == "Fn"
+    assert (found["/alias"]["authorizer"], found["/alias"]["alias"]) == ("none", "live")
+    assert found["/pool"]["authorizer"]["scopes"] == ["a/b"]
+    assert found["/other"]["authorizer"] == "none"
+    assert "/mapped" not in found
+    other, mapped = app.warnings
+    assert "`Other`" in other.message
+    assert mapped.message.startswith("GET /mapped is left out")
+
+
 DEFINITION = f"""\
 openapi: 3.0.1
 paths:
