@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 from lambdactl.errors import did_you_mean
 
+_SHORT = 3
+
 
 def closest(word: str, known: Iterable[str]) -> str | None:
     """A hint that names the closest of ``known``; less strict than :func:`did_you_mean`, because
@@ -14,7 +16,7 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     the one that starts alike wins."""
     names = sorted(known)
     hint = did_you_mean(word, names)
-    if hint is None and names:
+    if hint is None and names and len(word) <= _SHORT:
         lowered = word.lower()
 
         def closeness(name: str) -> tuple[float, bool]:

@@ -152,8 +152,10 @@ class _Builder:
                 "unknown-tag",
                 f"`{shown}` is not known here",
                 _at(event),
-                "write the value without a tag; ${env:...}, ${file:...} and ${self:...} insert "
-                "values",
+                did_you_mean(shown, self.tags)
+                if self.tags
+                else "write the value without a tag; ${env:...}, ${file:...} and ${self:...} "
+                "insert values",
             )
         return node
 

@@ -166,6 +166,13 @@ def test_unknown_names_get_the_closest(service: str, event: str | None, hint: st
     assert hint in str(caught.value)
 
 
+@pytest.mark.parametrize("service", ["nope", "http", "xyzzy"])
+def test_a_name_like_none_gets_no_guess(service: str) -> None:
+    with pytest.raises(UserError) as caught:
+        events.generate(service)
+    assert "did you mean" not in str(caught.value.hint)
+
+
 @pytest.mark.parametrize("records", [0, -1, 10_001])
 def test_records_has_limits(records: int) -> None:
     with pytest.raises(UserError, match="1 to 10,000"):

@@ -180,6 +180,8 @@ FAULTS = [
     ("!ToJsonString a", "malformed-function", None),
     ("!Cidr [a, b, c]", "malformed-function", None),
     ("!Foo a", "unknown-tag", None),
+    ("!Reff Jobs", "unknown-tag", "did you mean `!Ref`?"),
+    ("!GetAttr Jobs.Arn", "unknown-tag", "did you mean `!GetAtt`?"),
 ]
 
 
