@@ -84,6 +84,10 @@ def _in_s3(draft: Draft, uri: Node) -> Node:
             node = uri.get(word)
             if field == "storage" and node is not None:
                 node = made(node.text.lower(), node)
+            elif node is not None and node.unknown and field in ("bucket", "key"):
+                # Without them the manifest would not say that the code is in S3.
+                text = re.sub("[^a-z0-9.-]", "-", node.text.lower())[:63]
+                node = made(f"{text:x<3}" if field == "bucket" else node.text, node)
             inner.put(field, node, word)
     return inner.node()
 
@@ -99,7 +103,9 @@ def _image(draft: Draft, resource: Resource, fields: Fields, uri: Node | None) -
     inner = draft.fields(metadata.at if metadata is not None else resource.at)
     dockerfile = metadata.get("Dockerfile") if metadata is not None else None
     if reference is not None and not (dockerfile is not None and _is_folder(draft, reference)):
-        inner.put("image", reference, "ImageUri")
+        # A stand-in too: what is an image needs no runtime and no handler.
+        image = made(reference.text, reference) if reference.unknown else reference
+        inner.put("image", image, "ImageUri")
     elif dockerfile is not None and metadata is not None:
         context = metadata.get("DockerContext")
         folder = text_of(context) or "."

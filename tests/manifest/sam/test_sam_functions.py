@@ -17,6 +17,7 @@ from lambdactl.manifest.features import (
     FunctionUrl,
     Vpc,
 )
+from lambdactl.manifest.sam.convert import convert
 from lambdactl.manifest.settings import (
     AsyncConfig,
     Concurrency,
@@ -588,3 +589,39 @@ def test_a_bucket_with_a_short_logical_id_gets_a_name_that_s3_takes(folder: Fold
     )
     (trigger,) = folder.function(properties, "B: {Type: AWS::S3::Bucket}").triggers
     assert trigger.settings["bucket"] == "local-b"
+
+
+UNKNOWN = """
+Parameters: {Place: {Type: String}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("type_", "properties", "code"),
+    [
+        ("Serverless", "PackageType: Image, ImageUri: !Ref Place", "image: Place"),
+        ("Lambda", "PackageType: Image, Code: {ImageUri: !Sub 'a/${Place}'}", "image: a/Place"),
+        (
+            "Serverless",
+            "Runtime: java21, Handler: 'a.B::c', CodeUri: {Bucket: !Ref Place, Key: !Ref Place}",
+            "{bucket: place, key: Place}",
+        ),
+        (
+            "Lambda",
+            "Runtime: java21, Handler: 'a.B::c', Code: {S3Bucket: a-b, S3Key: !Ref Place}",
+            "{bucket: a-b, key: Place}",
+        ),
+    ],
+)
+def test_code_at_a_place_that_is_not_known(
+    folder: Folder, type_: str, properties: str, code: str
+) -> None:
+    text = f"Other: {{Type: AWS::{type_}::Function, Properties: {{{properties}}}}}"
+    path = folder.write(folder.text("", text, UNKNOWN))
+    report = manifest.examine(path, env={})
+    assert report.app is not None
+    assert {problem.code for problem in report.problems} == {"unresolved"}
+    written = convert(path, env={}).text
+    assert code in written
+    own = folder.write(written, "lambdactl.yaml")
+    assert manifest.load(own, env={}).function("Other").code == report.app.function("Other").code
