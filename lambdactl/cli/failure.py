@@ -51,7 +51,8 @@ def _user_error(error: errors.LambdactlError) -> None:
         f"{error.where}: {error.message}" if error.where else error.message
     )
     if error.hint:
-        text += f"; {error.hint}"
+        # AWS's own sentences, which some errors quote, end with a full stop.
+        text = f"{text.removesuffix('.')}; {error.hint}"
     click.echo(text, err=True)
     if error.where and error.where.source:
         click.echo(f"    {error.where.source.rstrip()}", err=True)
