@@ -14,7 +14,6 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 _PREFIX = "lambdactl-"
@@ -65,15 +64,19 @@ def _remove_if_left(folder: Path) -> None:
 
 def remove_tree(folder: Path) -> None:
     """Remove ``folder``, whatever modes a function has given to what it made in it."""
-
-    def make_writable_and_retry(
-        function: Callable[[str], object], path: str, _: BaseException | object
-    ) -> None:
-        with contextlib.suppress(OSError):
-            Path(path).parent.chmod(stat.S_IRWXU)
-            Path(path).chmod(stat.S_IRWXU)
-            function(path)
-
-    shutil.rmtree(folder, onerror=make_writable_and_retry)
-    if folder.exists():
+    try:
+        shutil.rmtree(folder)
+    except OSError:
+        _unlock(folder)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unlock(folder: Path) -> None:
+    """Let us into every folder below, so that what is in it can be removed."""
+    pending = [str(folder)]
+    while pending:
+        with contextlib.suppress(OSError):
+            current = pending.pop()
+            os.chmod(current, stat.S_IRWXU)  # noqa: PTH101
+            with os.scandir(current) as entries:
+                pending += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -199,3 +200,15 @@ def test_a_runtime_does_not_outlive_us_where_it_is_on_a_leash(folder: Path) -> N
     )
     assert done.returncode == -signal.SIGKILL
     assert (time.monotonic() - begun < 2) is ("--pdeathsig" in fence.prefix)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux's own")
+def test_who_is_not_root_gets_mounts_wherever_the_kernel_lets_users_mount(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    namespace = ["unshare", "--user", "--map-current-user", "--keep-caps", "--mount"]
+    allowed = subprocess.run(
+        [*namespace, "sh", "-c", "mount -t tmpfs none /tmp"], capture_output=True, check=False
+    )
+    assert isolation.available.__wrapped__().mounts == (allowed.returncode == 0)

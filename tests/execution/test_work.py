@@ -21,8 +21,9 @@ def own_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_folder_is_there_until_it_is_closed(own_tmp: Path) -> None:
     work = WorkFolder()
-    (work.path / "code").mkdir()
-    (work.path / "code" / "app.py").write_text("x = 1")
+    (work.path / "code" / "deeper").mkdir(parents=True)
+    (work.path / "code" / "deeper" / "app.py").write_text("x = 1")
+    (work.path / "code" / "deeper").chmod(0)
     (work.path / "code").chmod(0)
     sweep()
     assert work.path.is_dir()
