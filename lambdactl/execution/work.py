@@ -77,6 +77,6 @@ def _unlock(folder: Path) -> None:
     while pending:
         with contextlib.suppress(OSError):
             current = pending.pop()
-            os.chmod(current, stat.S_IRWXU)  # noqa: PTH101
+            Path(current).chmod(stat.S_IRWXU)
             with os.scandir(current) as entries:
                 pending += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
