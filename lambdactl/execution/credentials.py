@@ -11,6 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from lambdactl.manifest.profile import chosen, region, section
+
+__all__ = ["find", "region"]
+
 _NAMES = {
     "aws_access_key_id": "AWS_ACCESS_KEY_ID",
     "aws_secret_access_key": "AWS_SECRET_ACCESS_KEY",
@@ -34,57 +38,14 @@ def find(
     """
     if shell.get("AWS_ACCESS_KEY_ID") and shell.get("AWS_SECRET_ACCESS_KEY"):
         return {name: shell[name] for name in _NAMES.values() if shell.get(name)}
-    profile, shared, config = _profile(shell)
-    in_shared, in_config = _section(shared, profile, plain=True), _section(config, profile)
+    profile, shared, config = chosen(shell)
+    in_shared, in_config = section(shared, profile, plain=True), section(config, profile)
     kinds = {**in_config, **in_shared}.keys()
     if not _BEFORE_KEYS & kinds and (keys := _keys(in_shared)):
         return keys
     if (_BEFORE_KEYS | _AFTER_KEYS) & kinds:
         return _resolve(profile, shared, config, warn)
     return _keys(in_config)
-
-
-def region(shell: Mapping[str, str]) -> str:
-    """The Region that functions run in: the environment's, the profile's, else us-east-1."""
-    if found := shell.get("AWS_REGION") or shell.get("AWS_DEFAULT_REGION"):
-        return found
-    profile, _, config = _profile(shell)
-    return _section(config, profile).get("region") or "us-east-1"
-
-
-def _profile(shell: Mapping[str, str]) -> tuple[str, Path, Path]:
-    """The name of the chosen profile, and the files with credentials and configuration."""
-    home = Path(shell.get("HOME", str(Path.home())))
-    return (
-        shell.get("AWS_PROFILE") or shell.get("AWS_DEFAULT_PROFILE") or "default",
-        Path(shell.get("AWS_SHARED_CREDENTIALS_FILE") or home / ".aws/credentials").expanduser(),
-        Path(shell.get("AWS_CONFIG_FILE") or home / ".aws/config").expanduser(),
-    )
-
-
-def _section(path: Path, profile: str, *, plain: bool = False) -> dict[str, str]:
-    """What a file says of ``profile``. The configuration file calls all but the default
-    ``[profile name]``; the ``plain`` one with credentials just ``[name]``."""
-    if not path.is_file():
-        return {}
-    import configparser
-    import shlex
-
-    parser = configparser.RawConfigParser()
-    try:
-        parser.read(path, encoding="utf-8")
-    except (configparser.Error, UnicodeDecodeError, OSError):
-        return {}
-    for name in parser.sections():
-        try:
-            words = [name] if plain else shlex.split(name)
-        except ValueError:
-            continue
-        if words == ["profile", profile] or (
-            words == [profile] and (plain or profile == "default")
-        ):
-            return dict(parser.items(name))
-    return {}
 
 
 def _keys(section: Mapping[str, str]) -> dict[str, str]:

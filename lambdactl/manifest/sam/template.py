@@ -229,7 +229,7 @@ class Template:
     @cached_property
     def region(self) -> str:
         """What ``AWS::Region`` is."""
-        from lambdactl.manifest.sam.region import region
+        from lambdactl.manifest.profile import region
 
         return region(self.env)
 
