@@ -49,9 +49,9 @@ class Options:
 
 
 def app(options: Options, *, check: bool = True) -> App:
-    """The app to run, with the user's variables; warnings go to stderr.
+    """The app to run, with the user's variables.
 
-    :param check: look for the function's code and handler too.
+    :param check: look for the function's code and handler too, and warn of what is doubtful.
     :raises ManifestError: with all problems.
     :raises UserError: a variable or a name is malformed.
     """
@@ -69,11 +69,12 @@ def app(options: Options, *, check: bool = True) -> App:
             env_files=options.env_files,
             parameters=options.parameters,
         )
-        for problem in found.warnings:
-            if _owner(found, problem) in (None, found.function(options.name).name):
-                params.warn(f"{problem.where}: {problem.message}")
         if check:
-            problems = manifest.check_code(found, [found.function(options.name).name])
+            name = found.function(options.name).name
+            for problem in found.warnings:
+                if _owner(found, problem) in (None, name):
+                    params.warn(f"{problem.where}: {problem.message}")
+            problems = manifest.check_code(found, [name])
             if any(problem.severity == "error" for problem in problems):
                 raise errors.ManifestError(problems)
     return overridden(found, env=env, timeout_s=options.timeout)

@@ -50,7 +50,6 @@ class Request:
 
 
 Handler = Callable[["Connection", Request], None]
-HeadHandler = Callable[["Connection", Request], None]
 
 
 class Connection(asyncio.Protocol):
@@ -78,7 +77,7 @@ class Connection(asyncio.Protocol):
     def __init__(
         self,
         handler: Handler,
-        on_head: HeadHandler,
+        on_head: Handler,
         on_lost: Callable[[Connection], None],
         max_body: int,
     ) -> None:

@@ -117,6 +117,9 @@ class ProcessSandbox:
             self._process = _spawn(argv, spec.folder, variables, write_end)
         except OSError as error:
             os.close(read_end)
+            if self._cgroup is not None:
+                self._cgroup.remove()
+                self._cgroup = None
             raise EnvironmentStartError(
                 f"cannot start {spec.command[0]}: {error.strerror or error}"
             ) from error
@@ -233,16 +236,11 @@ class ProcessSandbox:
         """Kill the process group, and whoever left it."""
         if process.returncode is None:
             _kill_group(process.pid)
-        strays = self._cgroup.pids() if self._cgroup else _processes_of(self._address)
-        for pid in strays:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+        _kill_each(self._cgroup.pids() if self._cgroup else _processes_of(self._address))
 
     async def _remove_cgroup(self, cgroup: memory.Cgroup) -> None:
         for _ in range(200):
-            for pid in cgroup.pids():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            _kill_each(cgroup.pids())
             cgroup.remove()
             if not cgroup.path.exists():
                 return
@@ -315,6 +313,12 @@ def _spawn(
 def _kill_group(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
+
+
+def _kill_each(pids: list[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _wait(pid: int, loop: asyncio.AbstractEventLoop, exited: Callable[[int], None]) -> None:

@@ -109,11 +109,10 @@ def prepare(
     runtime = function.runtime or ""
     keep = {task, root, *([opt] if opt else [])}
     if runtime.startswith("provided"):
-        bootstrap = _find_bootstrap(function, task, opt)
         return Launch(
             function=function,
             family="provided",
-            command=(str(bootstrap),),
+            command=(str(_find_bootstrap(function, task, opt)),),
             version="",
             runtime_version=runtime,
             task=task,
@@ -128,7 +127,8 @@ def prepare(
     assert found is not None, "only provided runtimes have no interpreter"
     family = next(name for name in _COMMANDS if runtime.startswith(name))
     binary = Path(found.path)
-    given = _given_by_lambda(work) if family == "python" else _BOOTSTRAPS / "node"
+    bootstrap = _BOOTSTRAPS / _COMMANDS[family]
+    given = _given_by_lambda(work) if family == "python" else bootstrap.parent
     keep |= {given, _BOOTSTRAPS, binary.parent.parent, binary.resolve().parent.parent}
     if family == "python":
         keep |= {path.parent for path in _sdk()}
@@ -138,7 +138,7 @@ def prepare(
     return Launch(
         function=function,
         family=family,
-        command=(str(binary), *flags, str(_BOOTSTRAPS / _COMMANDS[family])),
+        command=(str(binary), *flags, str(bootstrap)),
         version=version,
         runtime_version=f"{runtime} ({found.path}, version {shown})",
         task=task,

@@ -372,6 +372,26 @@ def test_a_signal_ends_a_watch_that_waits(project: Path, number: signal.Signals,
     process.stderr.close()
 
 
+def test_watch_says_once_what_is_doubtful(project: Path) -> None:
+    manifest = project / "lambdactl.yaml"
+    manifest.write_text(manifest.read_text().replace("STAGE: dev", "S: dev"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lambdactl", "invoke", "orders", "--watch"],
+        cwd=project,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    said = []
+    while not said or "waiting for a save" not in said[-1]:
+        said.append(process.stderr.readline())
+    process.terminate()
+    process.communicate()
+    assert sum("refuses `S`" in line for line in said) == 1
+
+
 def test_watch_runs_again_on_each_save(project: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "lambdactl", "invoke", "orders", "--watch", "--event-json", "{}"],

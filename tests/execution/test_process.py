@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +18,8 @@ from typing import Any
 import pytest
 
 from lambdactl import Local
-from lambdactl.execution import isolation
+from lambdactl.errors import EnvironmentStartError
+from lambdactl.execution import isolation, memory
 from lambdactl.local import BlockingLocal, new_event_loop
 from lambdactl.manifest.model import App, Code, Function, Logging
 from tests.execution.conformance.conftest import FUNCTIONS, runtime_of
@@ -272,3 +275,22 @@ def test_interrupting_lambdactl_leaves_nothing(own_tmp: Path) -> None:
     process.send_signal(signal.SIGINT)
     process.wait(timeout=5)
     assert list(own_tmp.iterdir()) == []
+
+
+@linux_only
+def test_a_runtime_that_cannot_start_leaves_no_control_group(tmp_path: Path) -> None:
+    code = tmp_path / "code"
+    shutil.copytree(FUNCTIONS / "python", code)
+    app = app_of()
+    function = dataclasses.replace(app.functions["conform"], code=Code("folder", code))
+    with Local(App("test", tmp_path, {"conform": function}), credentials=False) as fn:
+        fn.invoke("conform", {"do": "exit", "status": 1})
+        shutil.rmtree(code)
+        before = own_groups()
+        with pytest.raises(EnvironmentStartError, match="cannot start"):
+            fn.invoke("conform", {"do": "echo"})
+        assert own_groups() == before
+
+
+def own_groups() -> set[Path]:
+    return set(memory.CGROUP_ROOT.glob(f"**/lambdactl-{os.getpid()}-*"))

@@ -67,6 +67,8 @@ def test_the_environment_is_lambdas_and_not_the_shells(
     seen = start(family, environment={"DECLARED": "yes"}).invoke("environment").json()
     assert seen.keys() >= RESERVED
     assert seen["DECLARED"] == "yes"
+    if family in {"node", "ruby"}:
+        assert Path(seen["LAMBDA_RUNTIME_DIR"]).name == family
     assert "SECRET_OF_THE_SHELL" not in seen
     assert "HOME" not in seen
     assert "AWS_ACCESS_KEY_ID" not in seen
