@@ -1,0 +1,1 @@
+"""Whatever calls a function from outside: so far :mod:`lambdactl.triggers.http`."""
