@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from lambdactl.errors import Location
@@ -213,7 +212,7 @@ class Api:
     api_key_source: Literal["header", "authorizer"] = "header"
     usage_plans: tuple[UsagePlan, ...] = ()
     throttles: Mapping[str, Throttle] = field(default_factory=dict)
-    """REST: ``*/*`` or ``/pets/GET`` to the stage's own throttle. HTTP API: ``*`` or a route key."""
+    """The stage's: ``*/*`` or ``/pets/GET`` (REST), ``*`` or a route key (HTTP API)."""
     selection: str = "$request.body.action"
     """WebSocket: ``RouteSelectionExpression``."""
     health_check: HealthCheck | None = None
