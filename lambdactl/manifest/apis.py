@@ -212,7 +212,7 @@ class Api:
     api_key_source: Literal["header", "authorizer"] = "header"
     usage_plans: tuple[UsagePlan, ...] = ()
     throttles: Mapping[str, Throttle] = field(default_factory=dict)
-    """The stage's: ``*/*`` or ``/pets/GET`` (REST), ``*`` or a route key (HTTP API)."""
+    """The stage's own: ``*/*`` or ``/pets/GET`` (REST), ``*`` or a route key (HTTP API)."""
     selection: str = "$request.body.action"
     """WebSocket: ``RouteSelectionExpression``."""
     health_check: HealthCheck | None = None
