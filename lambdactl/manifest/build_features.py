@@ -45,21 +45,24 @@ def _alias(fields: Values) -> Alias:
 def _url(fields: Values | None) -> FunctionUrl | None:
     if fields is None:
         return None
-    cors = fields.get("cors")
+    given = fields.get("cors")
     return FunctionUrl(
         auth=fields.get("auth", "iam"),
         invoke_mode=fields.get("invoke_mode", "buffered"),
-        cors=None
-        if cors is None
-        else Cors(
-            allow_origins=tuple(cors.get("allow_origins", ())),
-            allow_methods=tuple(cors.get("allow_methods", ())),
-            allow_headers=tuple(cors.get("allow_headers", ())),
-            expose_headers=tuple(cors.get("expose_headers", ())),
-            allow_credentials=cors.get("allow_credentials", False),
-            max_age_s=cors.get("max_age_s"),
-        ),
+        cors=None if given is None else cors(given),
         alias=fields.get("alias"),
+    )
+
+
+def cors(fields: Values) -> Cors:
+    """CORS answers of a URL or an API."""
+    return Cors(
+        allow_origins=tuple(fields.get("allow_origins", ())),
+        allow_methods=tuple(fields.get("allow_methods", ())),
+        allow_headers=tuple(fields.get("allow_headers", ())),
+        expose_headers=tuple(fields.get("expose_headers", ())),
+        allow_credentials=fields.get("allow_credentials", False),
+        max_age_s=fields.get("max_age_s"),
     )
 
 

@@ -111,3 +111,34 @@ class CapacityProvider:
     memory_gib_per_vcpu: float | None = None
     min_environments: int | None = None
     max_environments: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """How a function's code is made before it runs.
+
+    :ivar commands: for the shell, one after the other, in ``folder``; the first that fails ends it.
+    :ivar folder: absolute.
+    :ivar watch: files, folders and patterns (``src/**/*.ts``), relative to ``folder``, whose change
+        asks for another build; empty: everything in ``folder`` but ``output``.
+    :ivar output: what the build writes, absolute; it is not watched. None: the function's code,
+        where that is not ``folder`` itself.
+    """
+
+    commands: tuple[str, ...]
+    folder: Path
+    watch: tuple[str, ...] = ()
+    output: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSection:
+    """One API of the ``apis`` section, checked but not put together: ``settings`` holds its
+    normalised fields, ``places`` where single routes stand (``routes.0``)."""
+
+    name: str
+    kind: Literal["rest", "http", "websocket", "alb"]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    where: Location | None = None
+    places: Mapping[str, Location] = field(default_factory=dict)

@@ -28,6 +28,8 @@ from lambdactl.manifest.settings import (
 if TYPE_CHECKING:
     from lambdactl.manifest.features import (
         Alias,
+        ApiSection,
+        Build,
         CapacityProvider,
         CustomRuntime,
         Durable,
@@ -110,6 +112,8 @@ class Function:
     custom_runtime: CustomRuntime | None = None
     capacity_provider: CapacityProvider | None = None
     accelerator_memory_gb: int | None = None
+    build: Build | None = None
+    """How its code is made, where it is not run as it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,8 @@ class App:
     layers: Mapping[str, Layer] = field(default_factory=dict)
     state_machines: Mapping[str, StateMachine] = field(default_factory=dict)
     """Kept for deployment: they do not run on this machine yet."""
+    apis: Mapping[str, ApiSection] = field(default_factory=dict)
+    """The ``apis`` section as it was read; ``manifest.routes.apis_of`` makes APIs of it."""
     stage: str | None = None
     source: Path | None = None
     """The manifest file, or None for an app made in code or from a single handler file."""
