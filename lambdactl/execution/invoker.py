@@ -4,15 +4,16 @@ its pool of process environments."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from lambdactl.artifacts import merge, unpack
-from lambdactl.errors import EnvironmentStartError, EventError, UserError
+from lambdactl.errors import EnvironmentStartError, EventError, LambdactlError, UserError
 from lambdactl.execution import credentials, runtimes
 from lambdactl.execution.clock import Clock, SystemClock
 from lambdactl.execution.environment import Environment
@@ -58,11 +59,15 @@ class LocalInvoker:
         self._strict = strict_runtime
         self._max_environments = max_environments
         self._idle_s = idle_s
-        self._region = credentials.region(self._shell)
+        self.region = credentials.region(self._shell)
         self._credentials: dict[str, str] | None = None if use_credentials else {}
         self._pools: dict[tuple[str, str | None], Pool] = {}
         self._launches: dict[str, runtimes.Launch] = {}
         self._work: WorkFolder | None = None
+        self._variables: Mapping[str, str] = {}
+        self._generations: dict[str, int] = {}
+        """How often each function has been replaced."""
+        self._retired: set[Pool] = set()
 
     async def invoke(self, invocation: Invocation) -> InvocationResult:
         """See :class:`~lambdactl.execution.invocation.Invoker`.
@@ -74,7 +79,7 @@ class LocalInvoker:
         key = (invocation.function, invocation.tenant_id)
         pool = self._pools.get(key)
         if pool is None:
-            pool = self._pools[key] = self._new_pool(invocation)
+            pool = self._pools[key] = self._new_pool(*key)
         if len(invocation.payload) > MAX_EVENT_BYTES:
             raise EventError(
                 f"the event has {len(invocation.payload)} bytes; "
@@ -86,9 +91,35 @@ class LocalInvoker:
             invocation = dataclasses.replace(invocation, trace_id=new_trace_id())
         return await pool.invoke(invocation)
 
+    def adopt(self, app: App, variables: Mapping[str, str] | None = None) -> None:
+        """From now on ``app`` says which functions there are. What runs already stays as it is
+        until :meth:`reload`.
+
+        :param variables: environment variables for every function that has not set them itself.
+        """
+        self.app = app
+        self._variables = variables or {}
+
+    async def reload(self, names: Iterable[str]) -> None:
+        """Give functions fresh environments, made from what is on the disk now.
+
+        Returns when they serve. Each is started before those it replaces retire, so that no call
+        waits for it, and what runs ends where it began. When a function is reloaded again
+        meanwhile, the later reload wins.
+        """
+        await asyncio.gather(*(self._replace(name) for name in names))
+
+    def environments(self) -> dict[str, int]:
+        """How many environments each function has now."""
+        found: dict[str, int] = {}
+        for (name, _), pool in self._pools.items():
+            found[name] = found.get(name, 0) + pool.size
+        return found
+
     async def close(self) -> None:
         """Stop every environment and remove every temporary folder."""
-        pools, self._pools = tuple(self._pools.values()), {}
+        pools = (*self._pools.values(), *self._retired)
+        self._pools = {}
         await asyncio.gather(*(pool.close() for pool in pools))
         if self._work is not None:
             self._work.close()
@@ -100,12 +131,43 @@ class LocalInvoker:
 
     def arn(self, name: str, qualifier: str) -> str:
         """The function's ARN; only a qualifier that was asked for is part of it."""
-        arn = f"arn:aws:lambda:{self._region}:{ACCOUNT}:function:{name}"
+        arn = f"arn:aws:lambda:{self.region}:{ACCOUNT}:function:{name}"
         return arn if qualifier == "$LATEST" else f"{arn}:{qualifier}"
 
-    def _new_pool(self, invocation: Invocation) -> Pool:
-        function = self.app.function(invocation.function)
-        if function.tenancy == "per_tenant" and not invocation.tenant_id:
+    async def _replace(self, name: str) -> None:
+        generation = self._generations[name] = self._generations.get(name, 0) + 1
+        self._launches.pop(name, None)
+        for key in [key for key in self._pools if key[0] == name]:
+            old = self._pools[key]
+            if name not in self.app.functions:
+                del self._pools[key]
+                self._retire(old)
+                continue
+            try:
+                fresh = self._new_pool(*key)
+            except LambdactlError:
+                # The next call meets the same error, and tells it to its caller.
+                del self._pools[key]
+                self._retire(old)
+                continue
+            if old.size:
+                # One that can't start tells so to the first caller, who starts another.
+                with contextlib.suppress(LambdactlError):
+                    await fresh.warm()
+            if self._generations[name] != generation or self._pools.get(key) is not old:
+                await fresh.close()
+                return
+            self._pools[key] = fresh
+            self._retire(old)
+
+    def _retire(self, pool: Pool) -> None:
+        self._retired = {pool for pool in self._retired if pool.size}
+        pool.retire()
+        self._retired.add(pool)
+
+    def _new_pool(self, name: str, tenant_id: str | None) -> Pool:
+        function = self.app.function(name)
+        if function.tenancy == "per_tenant" and not tenant_id:
             raise UserError(
                 f"{function.name} isolates its tenants: name one", hint="give a tenant id"
             )
@@ -122,9 +184,7 @@ class LocalInvoker:
     def _environment(self, launch: runtimes.Launch) -> Environment:
         if self._credentials is None:
             self._credentials = credentials.find(self._shell, self._tell)
-        spec = launch.spec(
-            region=self._region, credentials=self._credentials, now=self._clock.now()
-        )
+        spec = launch.spec(region=self.region, credentials=self._credentials, now=self._clock.now())
         name = launch.function.aws_name or launch.function.name
         return Environment(
             launch.function,
@@ -136,6 +196,10 @@ class LocalInvoker:
 
     def _launch(self, function: Function) -> runtimes.Launch:
         if function.name not in self._launches:
+            if self._variables:
+                function = dataclasses.replace(
+                    function, environment={**self._variables, **function.environment}
+                )
             launch = runtimes.prepare(
                 function,
                 task=self._task(function),
@@ -166,7 +230,7 @@ class LocalInvoker:
                     f"the archive of {function.name} does not exist: {code.path}",
                     where=function.where,
                 )
-            folder = self._work_folder() / "code" / function.name
+            folder = self._work_folder() / "code" / self._edition(function)
             if not folder.is_dir():
                 folder.mkdir(parents=True)
                 try:
@@ -196,7 +260,12 @@ class LocalInvoker:
                 )
         if not local:
             return None
-        return merge(local, self._work_folder() / "opt" / function.name)
+        return merge(local, self._work_folder() / "opt" / self._edition(function))
+
+    def _edition(self, function: Function) -> str:
+        """A folder's name for this reading of a function's files: what runs still uses the last."""
+        generation = self._generations.get(function.name)
+        return f"{function.name}.{generation}" if generation else function.name
 
     def _work_folder(self) -> Path:
         if self._work is None:

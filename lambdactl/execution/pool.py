@@ -3,9 +3,9 @@ idle ones retire.
 
 Lambda gives each concurrent invocation an environment of its own
 (https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html). So does the pool, with one
-allowance for a laptop: a caller that finds every environment busy waits a few milliseconds
-for one to come free before another is started, because a warm function answers faster than a
-new environment starts. Reserved concurrency throttles as on Lambda; the machine's own bound
+allowance for a laptop: a caller that finds every environment busy waits for one to come free if
+that is likely to be sooner than a new environment could start, because a warm function answers
+faster. Reserved concurrency throttles as on Lambda; the machine's own bound
 (``max_environments``) only makes callers wait.
 """
 
@@ -23,6 +23,10 @@ from lambdactl.execution.environment import Environment, Status
 from lambdactl.execution.invocation import Invocation, InvocationResult
 
 PATIENCE_S = 0.01
+"""So long a caller waits for an environment to come free before another one is thought of."""
+START_S = 0.05
+"""What an environment's start is taken to cost until one has been measured."""
+_WEIGHT = 0.1
 IDLE_S = 300.0
 MAX_ENVIRONMENTS = 100
 
@@ -53,7 +57,11 @@ class Pool:
         self._idle_s = idle_s
         self._idle: list[Environment] = []
         self._all: set[Environment] = set()
-        self._waiting: deque[asyncio.Future[Environment]] = deque()
+        self._waiting: deque[tuple[asyncio.Future[Environment], float]] = deque()
+        """Who waits, and since when by the loop's clock."""
+        self._typical_s: float | None = None
+        """How long an invocation takes, the last ones above all."""
+        self._start_s = START_S
         self._starting = 0
         self._in_flight = 0
         self._patience: asyncio.TimerHandle | None = None
@@ -61,6 +69,7 @@ class Pool:
         self._stops: set[asyncio.Task[None]] = set()
         self._reaper: asyncio.Task[None] | None = None
         self._closed = False
+        self._retired = False
 
     @property
     def size(self) -> int:
@@ -89,10 +98,40 @@ class Pool:
                 # Cancelled, or broken: nobody may meet what is left of this invocation.
                 self._discard(environment)
                 raise
+            took_s = result.report.duration_ms / 1000
+            typical_s = self._typical_s
+            self._typical_s = (
+                took_s if typical_s is None else typical_s + _WEIGHT * (took_s - typical_s)
+            )
             self._release(environment)
             return result
         finally:
             self._in_flight -= 1
+
+    async def warm(self) -> None:
+        """Start an environment that nobody has asked for yet.
+
+        :raises EnvironmentStartError: it could not start.
+        """
+        environment = self._create()
+        self._all.add(environment)
+        try:
+            await environment.initialize()
+        except BaseException:
+            self._discard(environment)
+            raise
+        self._release(environment)
+
+    def retire(self) -> None:
+        """Another pool takes the calls that come from now on. Those that are here run to their
+        end; environments stop as soon as nobody needs them."""
+        self._retired = True
+        if self._reaper is not None:
+            self._reaper.cancel()
+            self._reaper = None
+        idle, self._idle = self._idle, []
+        for environment in idle:
+            self._discard(environment)
 
     async def close(self) -> None:
         """Stop every environment; calls that still wait for one end with an error."""
@@ -120,8 +159,9 @@ class Pool:
     async def _wait(self) -> Environment:
         if self._closed:
             raise EnvironmentStoppedError(f"{self._name} was stopped before it ran")
-        waiter: asyncio.Future[Environment] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiter)
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Environment] = loop.create_future()
+        self._waiting.append((waiter, loop.time()))
         self._provide()
         try:
             return await waiter
@@ -138,12 +178,16 @@ class Pool:
             self._patience = asyncio.get_running_loop().call_later(PATIENCE_S, self._scale)
 
     def _scale(self) -> None:
-        """Start environments for those who still wait, as many at a time as there are cores."""
+        """Start environments for those who would wait longer for one that is there, as many at a
+        time as there are cores."""
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
-        self._waiting = deque(waiter for waiter in self._waiting if not waiter.done())
-        wanted = len(self._waiting) - self._starting
+        while self._waiting and self._waiting[0][0].done():
+            self._waiting.popleft()
+        if not self._waiting:
+            return
+        wanted = len(self._waiting) - self._starting - self._served_soon()
         room = self._max - len(self._all)
         for _ in range(min(wanted, room, os.cpu_count() or 1)):
             try:
@@ -157,7 +201,19 @@ class Pool:
         if len(self._waiting) > self._starting and len(self._all) < self._max:
             self._provide()
 
+    def _served_soon(self) -> int:
+        """How many of those who wait will have an environment before a new one could start."""
+        if not self._all or self._typical_s is None:
+            return 0
+        waited_s = asyncio.get_running_loop().time() - self._waiting[0][1]
+        if waited_s > self._start_s:
+            # The environments are busy with something longer than usual.
+            return 0
+        ready = len(self._all) - self._starting
+        return int(ready * self._start_s / max(self._typical_s, 1e-5))
+
     async def _start(self, environment: Environment) -> None:
+        begun = asyncio.get_running_loop().time()
         try:
             await environment.initialize()
         except Exception as error:
@@ -166,11 +222,12 @@ class Pool:
             self._discard(environment)
             return
         self._starting -= 1
+        self._start_s = asyncio.get_running_loop().time() - begun
         self._release(environment)
 
     def _fail_one(self, error: Exception) -> None:
         while self._waiting:
-            waiter = self._waiting.popleft()
+            waiter, _ = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_exception(error)
                 return
@@ -182,10 +239,13 @@ class Pool:
             self._discard(environment)
             return
         while self._waiting:
-            waiter = self._waiting.popleft()
+            waiter, _ = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(environment)
                 return
+        if self._retired:
+            self._discard(environment)
+            return
         environment.idle_since = self._clock.monotonic()
         self._idle.append(environment)
         if self._reaper is None:

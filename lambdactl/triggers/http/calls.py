@@ -154,10 +154,13 @@ async def invoke(
         large an event (EventError), no such function (UserError), nothing to run it with.
     """
     integration = call.route.integration
+    name = function or integration.function or ""
+    if not function:
+        call.request.function = name
     try:
         return await call.setting.invoker.invoke(
             Invocation(
-                function=function or integration.function or "",
+                function=name,
                 payload=payload,
                 qualifier="$LATEST" if function else integration.qualifier,
                 trace_id=call.trace_id,

@@ -20,6 +20,11 @@ class Door(Protocol):
         or a manifest can do wrong."""
         ...
 
+    def knows(self, request: Request) -> bool:
+        """Whether a route of this door takes ``request`` (asked only where static files are served
+        for paths that no route takes)."""
+        ...
+
     async def close(self) -> None:
         """The door is taken down (another one may take its place: a manifest was saved)."""
         ...

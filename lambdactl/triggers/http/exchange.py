@@ -83,6 +83,7 @@ class Request:
         "_joined",
         "answered",
         "body",
+        "function",
         "headers",
         "method",
         "path",
@@ -111,6 +112,8 @@ class Request:
         self.received = time.time()
         """Seconds since the epoch."""
         self.answered = False
+        self.function = ""
+        """The function that was called for it, for the log and the status line."""
         self._joined: dict[str, str] | None = None
 
     @property

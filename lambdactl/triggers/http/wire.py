@@ -1,0 +1,554 @@
+"""HTTP/1.1 on sockets, for front doors: requests in, answers out, in order.
+
+Parsing is httptools' (llhttp in C). One :class:`Connection` serves one client: it keeps the
+connection alive, takes pipelined requests one after the other, bounds what a client may send and
+how long it may take, and hands each complete request to the :class:`Listener`'s handler, which runs
+as a task of its own. A client that leaves cancels nothing: as in AWS, the function runs to its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import http
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, cast
+
+import httptools
+
+from lambdactl.triggers.http.exchange import Body, Headers, Request, Response, TakenOver
+
+REASONS = {status.value: status.phrase for status in http.HTTPStatus}
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_MAX_WAITING = 32
+_LOW_WAITING = 8
+_NO_BODY = frozenset({204, 304})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one client may ask of the server. Bytes and seconds.
+
+    ``body`` is API Gateway's 10 MB; a longer body reaches the door one byte longer than that and no
+    more, for the door to refuse in its own way
+    (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html).
+    """
+
+    head: int = 64 * 1024
+    body: int = 10 * 1024 * 1024
+    discard: int = 64 * 1024 * 1024
+    """Of a body that is too long, so much is read and thrown away before the connection is cut."""
+    head_s: float = 15.0
+    """From the first byte of a request to the end of its headers."""
+    body_s: float = 30.0
+    """Without a byte of the body."""
+    idle_s: float = 75.0
+    """Between two requests."""
+    write_s: float = 30.0
+    """Without the client taking anything of what it is sent."""
+
+
+class Listener:
+    """What the connections of one port share.
+
+    :param handle: answers a request: a coroutine that returns the response, or None when the
+        answer was given by :meth:`Request.answer` and the like. It must not raise.
+    :param refuse: looks at a request before anything else; a response ends it there (a ``Host``
+        that nobody knows).
+    :param done: told of each answered request: status, and seconds since it arrived.
+    """
+
+    def __init__(
+        self,
+        handle: Callable[[Request], Coroutine[Any, Any, Response | None]],
+        *,
+        refuse: Callable[[Request], Response | None],
+        done: Callable[[Request, int, float], None] | None = None,
+        limits: Limits | None = None,
+        scheme: str = "http",
+    ) -> None:
+        self.handle = handle
+        self.refuse = refuse
+        self.done = done
+        self.limits = limits or Limits()
+        self.scheme = scheme
+        self.connections: set[Connection] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def connect(self) -> Connection:
+        """The protocol factory for ``loop.create_server``."""
+        return Connection(self)
+
+    def sweep(self) -> None:
+        """Cut the connections that have kept us waiting too long. To be called every second."""
+        now = asyncio.get_running_loop().time()
+        for connection in tuple(self.connections):
+            connection.check(now)
+
+
+class Connection(asyncio.Protocol):
+    """One client. Also the :class:`~lambdactl.triggers.http.exchange.Wire` of its requests."""
+
+    __slots__ = (
+        "_chunks",
+        "_current",
+        "_expects",
+        "_head_size",
+        "_headers",
+        "_keep",
+        "_last",
+        "_listener",
+        "_loop",
+        "_lost",
+        "_parser",
+        "_phase",
+        "_received",
+        "_rest",
+        "_since",
+        "_size",
+        "_started",
+        "_stuck_since",
+        "_transport",
+        "_url",
+        "_waiting",
+        "peer",
+        "scheme",
+    )
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._loop = asyncio.get_running_loop()
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self.peer = ("", 0)
+        self.scheme = listener.scheme
+        self._url = b""
+        self._headers: Headers = []
+        self._head_size = 0
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._expects = False
+        self._keep = True
+        """Whether the connection lives on after the current answer."""
+        self._last = False
+        """Nothing more is read: the client broke the protocol, or said goodbye."""
+        self._current: Request | None = None
+        self._started = 0.0
+        self._waiting: deque[tuple[Request, bool, float]] = deque()
+        self._phase = "idle"
+        """idle | head | body: what of a request we are waiting for."""
+        self._since = 0.0
+        self._stuck_since: float | None = None
+        self._received: Callable[[bytes], None] | None = None
+        self._lost: Callable[[], None] | None = None
+        self._rest: bytes | None = None
+        """What came behind an upgrade request that is not decided yet."""
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        if peer:
+            self.peer = (peer[0], peer[1])
+        if transport.get_extra_info("ssl_object") is not None:
+            self.scheme = "https"
+        self._since = self._loop.time()
+        self._listener.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._listener.connections.discard(self)
+        self._waiting.clear()
+        if self._lost is not None:
+            lost, self._lost, self._received = self._lost, None, None
+            lost()
+
+    def eof_received(self) -> bool:
+        # A client may close its side and still wait for the answer.
+        if self._received is not None:
+            return False
+        self._last = True
+        self._keep = False
+        return self._current is not None
+
+    def pause_writing(self) -> None:
+        self._stuck_since = self._loop.time()
+
+    def resume_writing(self) -> None:
+        self._stuck_since = None
+
+    def data_received(self, data: bytes) -> None:
+        if self._received is not None:
+            self._received(data)
+            return
+        if self._rest is not None:
+            self._rest += data
+            return
+        if self._last:
+            return
+        if self._phase == "idle":
+            self._phase = "head"
+            self._since = self._loop.time()
+        elif self._phase == "body":
+            # The head has its time from its first byte; a body may take long if it moves.
+            self._since = self._loop.time()
+        if self._phase == "head":
+            self._head_size += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self._offered(data[offer.args[0] :])
+        except httptools.HttpParserError:
+            self._break(400, "Bad Request")
+            return
+        if self._phase == "head" and self._head_size > self._listener.limits.head:
+            self._break(431, "Request Header Fields Too Large")
+
+    # httptools callbacks
+
+    def on_message_begin(self) -> None:
+        self._url = b""
+        self._headers = []
+        self._chunks = []
+        self._size = 0
+        self._expects = False
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
+
+    def on_headers_complete(self) -> None:
+        self._phase = "body"
+        self._head_size = 0
+        declared = 0
+        for name, value in self._headers:
+            if len(name) == 6 and name.lower() == "expect" and value.lower() == "100-continue":
+                self._expects = True
+            elif len(name) == 14 and name.lower() == "content-length" and value.isdigit():
+                declared = int(value)
+        limits = self._listener.limits
+        if declared > limits.discard:
+            self._cut_short()
+        elif self._expects and declared <= limits.body and self._current is None:
+            assert self._transport is not None
+            self._transport.write(_CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        limits = self._listener.limits
+        room = limits.body + 1 - self._size
+        self._size += len(body)
+        if room > 0:
+            self._chunks.append(body if len(body) <= room else body[:room])
+        elif self._size > limits.discard and not self._last:
+            self._cut_short()
+
+    def _cut_short(self) -> None:
+        """The body is longer than we care to read: let the door refuse it now."""
+        self._chunks = [bytes(self._listener.limits.body + 1)]
+        self._complete(keep=False)
+        self._last = True
+
+    def on_message_complete(self) -> None:
+        if not self._last:
+            self._complete(keep=self._parser.should_keep_alive())
+
+    def _complete(self, *, keep: bool) -> None:
+        self._phase = "idle"
+        chunks = self._chunks
+        body = b"" if not chunks else chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        self._chunks = []
+        target = self._url.decode("latin-1")
+        if not target.startswith("/"):
+            target = _origin_form(target)
+        path, _, query = target.partition("?")
+        request = Request(
+            self._parser.get_method().decode("latin-1"), path, query, self._headers, body, self
+        )
+        if not keep:
+            self._last = True
+        if self._current is None:
+            self._begin(request, keep, self._since)
+            return
+        self._waiting.append((request, keep, self._since))
+        if len(self._waiting) == _MAX_WAITING and self._transport is not None:
+            self._transport.pause_reading()
+
+    def _offered(self, rest: bytes) -> None:
+        """The client offers another protocol. WebSocket's is the door's to decide on; any other
+        (HTTP/2, CONNECT) is declined by going on as if it had not been offered."""
+        self._parser = httptools.HttpRequestParser(self)
+        request = self._current
+        if request is not None and not request.answered and self._is_websocket(request):
+            self._rest = rest
+        elif rest:
+            self.data_received(rest)
+
+    def _is_websocket(self, request: Request) -> bool:
+        return (request.header("upgrade") or "").lower() == "websocket"
+
+    # one request after the other
+
+    def _begin(self, request: Request, keep: bool, started: float) -> None:
+        self._current = request
+        self._keep = keep
+        self._started = started
+        listener = self._listener
+        refused = listener.refuse(request)
+        if refused is not None:
+            request.answer(refused)
+            return
+        task = self._loop.create_task(_run(listener, request))
+        listener.tasks.add(task)
+        task.add_done_callback(listener.tasks.discard)
+
+    def _finish(self, request: Request, status: int) -> None:
+        """The answer to ``request`` is complete."""
+        self._current = None
+        now = self._loop.time()
+        if self._listener.done is not None:
+            self._listener.done(request, status, now - self._started)
+        transport = self._transport
+        if transport is None:
+            return
+        self._since = now
+        if not self._keep:
+            transport.close()
+            return
+        if self._rest is not None:
+            rest, self._rest = self._rest, None
+            if rest:
+                self.data_received(rest)
+        if self._waiting:
+            following = self._waiting.popleft()
+            if len(self._waiting) == _LOW_WAITING:
+                transport.resume_reading()
+            # Not from here: a thousand pipelined requests would be as many frames of the stack.
+            self._loop.call_soon(self._next, *following)
+            self._current = following[0]
+
+    def _next(self, request: Request, keep: bool, started: float) -> None:
+        if self._transport is not None:
+            self._begin(request, keep, started)
+
+    # Wire
+
+    def send_response(self, request: Request, response: Response) -> None:
+        if self._transport is None:
+            self._finish(request, response.status)
+            return
+        body = response.body
+        status = response.status
+        bodiless = status in _NO_BODY or status < 200
+        head = self._head(response, None if bodiless else len(body))
+        if bodiless or request.method == "HEAD":
+            self._transport.write(head)
+        else:
+            self._transport.write(head + body if len(body) < 65536 else head)
+            if len(body) >= 65536:
+                self._transport.write(body)
+        self._finish(request, status)
+
+    def send_head(self, request: Request, response: Response) -> Body:
+        bodiless = response.status in _NO_BODY or request.method == "HEAD"
+        length = next((v for n, v in response.headers if n.lower() == "content-length"), None)
+        chunked = not bodiless and length is None and self._parser.get_http_version() != "1.0"
+        if not bodiless and not chunked and length is None:
+            self._keep = False
+        if self._transport is not None:
+            self._transport.write(self._head(response, None, chunked=chunked))
+        body = _Body(self, request, response.status, chunked=chunked, silent=bodiless)
+        if response.body:
+            body.write(response.body)
+        return body
+
+    def take_over(
+        self, request: Request, received: Callable[[bytes], None], lost: Callable[[], None]
+    ) -> TakenOver:
+        self._received = received
+        self._lost = lost
+        self._current = None
+        rest, self._rest = self._rest, None
+        if self._transport is None:
+            self._loop.call_soon(lost)
+            self._lost = None
+        elif rest:
+            self._loop.call_soon(received, rest)
+        return _TakenOver(self)
+
+    def _head(self, response: Response, length: int | None, *, chunked: bool = False) -> bytes:
+        reason = response.reason or REASONS.get(response.status, "")
+        lines = [f"HTTP/1.1 {response.status} {reason}", f"Date: {_date(time.time())}"]
+        has_length = False
+        for name, value in response.headers:
+            lower = name.lower()
+            if lower == "content-length":
+                has_length = True
+                if length is not None:
+                    continue
+            elif lower in _OURS:
+                continue
+            lines.append(f"{name}: {value}")
+        if length is not None:
+            lines.append(f"Content-Length: {length}")
+        elif chunked and not has_length:
+            lines.append("Transfer-Encoding: chunked")
+        lines.append(
+            "Connection: keep-alive\r\n\r\n" if self._keep else "Connection: close\r\n\r\n"
+        )
+        text = "\r\n".join(lines)
+        if text.count("\n") != len(lines) + 1 or text.count("\r") != len(lines) + 1:
+            # A header's value may not end the header.
+            lines = [line.replace("\r", " ").replace("\n", " ") for line in lines[:-1]]
+            text = "\r\n".join([*lines, f"Connection: {'keep-alive' if self._keep else 'close'}"])
+            text += "\r\n\r\n"
+        try:
+            return text.encode("latin-1")
+        except UnicodeEncodeError:
+            return text.encode("utf-8", "replace")
+
+    # ends
+
+    def check(self, now: float) -> None:
+        """Cut the connection if the client has kept us waiting too long."""
+        if self._received is not None or self._transport is None:
+            return
+        limits = self._listener.limits
+        if self._stuck_since is not None and now - self._stuck_since > limits.write_s:
+            self._abort()
+        elif self._phase == "idle" and self._current is None:
+            if now - self._since > limits.idle_s:
+                self._transport.close()
+        elif self._phase == "head":
+            if now - self._since > limits.head_s:
+                self._break(408, "Request Timeout")
+        elif self._phase == "body" and now - self._since > limits.body_s:
+            self._break(408, "Request Timeout")
+
+    def close(self) -> None:
+        """Close when the current answer is out; at once when there is none."""
+        self._keep = False
+        self._last = True
+        if self._current is None and self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close now."""
+        self._abort()
+
+    def _abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _break(self, status: int, message: str) -> None:
+        """The client does not speak HTTP as it should: say so and close."""
+        self._last = True
+        transport = self._transport
+        if transport is None:
+            return
+        if self._current is None:
+            body = b'{"message":"%s"}' % message.encode()
+            self._keep = False
+            headers = [("Content-Type", "application/json")]
+            transport.write(self._head(Response(status, headers), len(body)) + body)
+            transport.close()
+        else:
+            self._keep = False
+
+
+class _Body:
+    """The body of a streamed answer."""
+
+    __slots__ = ("_chunked", "_connection", "_open", "_request", "_silent", "_status")
+
+    def __init__(
+        self,
+        connection: Connection,
+        request: Request,
+        status: int,
+        *,
+        chunked: bool,
+        silent: bool,
+    ) -> None:
+        self._connection = connection
+        self._request = request
+        self._status = status
+        self._chunked = chunked
+        self._silent = silent
+        self._open = True
+
+    def write(self, data: bytes) -> None:
+        transport = self._connection._transport
+        if transport is None or not data or self._silent or not self._open:
+            return
+        transport.write(b"%x\r\n%s\r\n" % (len(data), data) if self._chunked else data)
+
+    def close(self) -> None:
+        if not self._open:
+            return
+        self._open = False
+        transport = self._connection._transport
+        if transport is not None and self._chunked:
+            transport.write(b"0\r\n\r\n")
+        self._connection._finish(self._request, self._status)
+
+    def abort(self) -> None:
+        if self._open:
+            self._open = False
+            self._connection._keep = False
+            self._connection._abort()
+            self._connection._finish(self._request, self._status)
+
+
+class _TakenOver:
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def write(self, data: bytes) -> None:
+        transport = self._connection._transport
+        if transport is not None:
+            transport.write(data)
+
+    def close(self) -> None:
+        transport = self._connection._transport
+        if transport is not None:
+            transport.close()
+
+
+_OURS = frozenset({"date", "connection", "transfer-encoding", "keep-alive"})
+"""Headers that belong to the connection and not to the answer."""
+
+
+async def _run(listener: Listener, request: Request) -> None:
+    response = await listener.handle(request)
+    if response is not None:
+        request.answer(response)
+
+
+def _origin_form(target: str) -> str:
+    """The path and query of a target in absolute form (as sent to a proxy); ``*`` is ``/*``."""
+    scheme, separator, rest = target.partition("://")
+    if separator and scheme.isalpha():
+        slash = rest.find("/")
+        return rest[slash:] if slash >= 0 else "/"
+    return f"/{target}"
+
+
+_dated = (0, "")
+
+
+def _date(now: float) -> str:
+    """The ``Date`` header, made once a second."""
+    global _dated
+    second = int(now)
+    if _dated[0] != second:
+        _dated = (second, email.utils.formatdate(second, usegmt=True))
+    return _dated[1]
