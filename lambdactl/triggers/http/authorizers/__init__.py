@@ -1,0 +1,73 @@
+"""Who may pass a front door: one check for each authorizer of an API.
+
+:func:`checker` makes the check of an authorizer; a door awaits it for each request. It sets
+``call.allowed`` or raises :class:`~lambdactl.triggers.http.calls.Refusal` with a type out of
+
+- ``UNAUTHORIZED`` (401): no identity, or one that is not believed;
+- ``ACCESS_DENIED`` (403): known and denied. ``message`` has API Gateway's words, ``context`` what the
+  authorizer gave along (a gateway response's ``$context.authorizer``);
+- ``AUTHORIZER_FAILURE``, ``AUTHORIZER_CONFIGURATION_ERROR`` (500): the authorizer failed, or its answer
+  is of no use;
+- ``MISSING_AUTHENTICATION_TOKEN``, ``INVALID_SIGNATURE``, ``EXPIRED_TOKEN`` (403): IAM; ``message`` has
+  AWS's words and ``context["error_type"]`` the exception that AWS names in ``x-amzn-ErrorType``.
+
+``reason`` always has words for the developer: the door tells them. A JWT authorizer's refusal has
+``context["www-authenticate"]``, the value of the header of that name.
+
+``call.allowed.shown`` is what ``requestContext.authorizer`` shows:
+
+=========  ============================================================================
+REST       Lambda: principalId, integrationLatency and the context's values as text;
+           Cognito and JWT: ``{"claims": ...}``; IAM: nothing (see ``identity``)
+WebSocket  as REST
+HTTP       payload 2.0: ``{"lambda": context}``, ``{"jwt": {"claims", "scopes"}}`` or ``{"iam": ...}``
+URL        ``{"iam": ...}``
+=========  ============================================================================
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from lambdactl.manifest.apis import Api, Authorizer
+from lambdactl.triggers.http.authorizers.cache import memory
+from lambdactl.triggers.http.authorizers.lambda_ import Event
+from lambdactl.triggers.http.calls import Call, Setting
+
+__all__ = ["Check", "Event", "checker", "forget"]
+
+
+class Check(Protocol):
+    """Lets a request pass or raises Refusal."""
+
+    async def __call__(self, call: Call, event: Event | None = None) -> None:
+        """:param event: makes the event that the integration would get. A WebSocket API has to
+        give it, as only its door knows the connection; other doors need not."""
+        ...
+
+
+def checker(authorizer: Authorizer, api: Api, setting: Setting) -> Check:
+    """The check of ``authorizer`` for the routes of ``api``. Make it once, with the door."""
+    # Each kind imports what the others do not need.
+    if authorizer.kind == "lambda":
+        from lambdactl.triggers.http.authorizers.lambda_ import LambdaChecker
+
+        return LambdaChecker(authorizer, api, setting)
+    if authorizer.kind == "jwt":
+        from lambdactl.triggers.http.authorizers.jwt import JwtChecker
+
+        return JwtChecker(authorizer, api, setting)
+    if authorizer.kind == "cognito":
+        from lambdactl.triggers.http.authorizers.cognito import CognitoChecker
+
+        return CognitoChecker(authorizer, api, setting)
+    from lambdactl.triggers.http.authorizers.iam import IamChecker
+
+    return IamChecker(api, setting)
+
+
+def forget(setting: Setting) -> None:
+    """Drop all answers of authorizers that are kept: a function's code has changed, and what it
+    said before must not outlive it for minutes."""
+    for cache in memory(setting).caches.values():
+        cache.clear()
