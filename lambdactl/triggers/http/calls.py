@@ -90,6 +90,7 @@ class Call:
     """A request, the route that takes it, and what is found out about it on the way.
 
     :ivar parameters: path parameters, decoded as the API's kind decodes them.
+    :ivar prepared: what the door has worked out about the route in advance, for its own steps.
     """
 
     __slots__ = (
@@ -98,6 +99,7 @@ class Call:
         "api_key",
         "extended_id",
         "parameters",
+        "prepared",
         "request",
         "request_id",
         "route",
@@ -123,6 +125,7 @@ class Call:
         self.trace_id = request.joined.get("x-amzn-trace-id") or new_trace_id(request.received)
         self.allowed: Allowed | None = None
         self.api_key: ApiKey | None = None
+        self.prepared: Any = None
 
 
 def new_uuid() -> str:

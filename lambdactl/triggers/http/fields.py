@@ -118,3 +118,27 @@ def stable_id(*names: str, length: int = 10) -> str:
         number, rest = divmod(number, 36)
         letters.append(_ID_LETTERS[rest])
     return "".join(letters)
+
+
+_names: dict[str, tuple[str, str, str]] = {}
+
+
+def server_name(host: str) -> tuple[str, str, str]:
+    """What a ``Host`` header says: ``domainName``, ``domainPrefix`` and the port (``""`` without).
+
+    The domain name keeps the port, so that a handler which builds a URL of it reaches this server.
+    The prefix is the first label of a name; an address is not taken apart.
+    """
+    found = _names.get(host)
+    if found is None:
+        name, port = _port(host)
+        address = name.startswith("[") or name.replace(".", "").isdigit()
+        found = (host, name if address else name.partition(".")[0], port)
+        if len(_names) < 256:
+            _names[host] = found
+    return found
+
+
+def _port(host: str) -> tuple[str, str]:
+    name, colon, port = host.rpartition(":")
+    return (name, port) if colon and port.isdigit() else (host, "")
