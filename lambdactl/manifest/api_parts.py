@@ -157,15 +157,18 @@ def cors(given: bool | Mapping[str, Any] | None) -> Cors | None:
 
 def api_keys(settings: Mapping[str, Any], api: str, service: str) -> tuple[ApiKey, ...]:
     """The keys. One without a value gets one that stays the same from run to run."""
-    return tuple(
-        ApiKey(
-            id=identifier(api, "key", name),
-            name=name,
-            value=fields.get("value") or _digest(service, api, name)[:40],
-            enabled=fields.get("enabled", True),
+    found = []
+    for name, given in settings.get("api_keys", {}).items():
+        fields: Mapping[str, Any] = {"value": given} if isinstance(given, str) else given
+        found.append(
+            ApiKey(
+                id=identifier(api, "key", name),
+                name=name,
+                value=fields.get("value") or _digest(service, api, name)[:40],
+                enabled=fields.get("enabled", True),
+            )
         )
-        for name, fields in settings.get("api_keys", {}).items()
-    )
+    return tuple(found)
 
 
 def usage_plans(settings: Mapping[str, Any], api: str) -> tuple[UsagePlan, ...]:

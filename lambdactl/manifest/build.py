@@ -27,7 +27,7 @@ from lambdactl.manifest.settings import (
 )
 
 if TYPE_CHECKING:
-    from lambdactl.manifest.features import StateMachine
+    from lambdactl.manifest.features import ApiSection, StateMachine
 
 Values = Mapping[str, Any]
 Locate = Callable[[tuple[int, int] | None], Location]
@@ -48,7 +48,16 @@ _SERVICES: dict[str, DestinationKind] = {
     "s3": "s3",
 }
 _RARE = frozenset(
-    {"aliases", "url", "vpc", "filesystem", "durable", "custom_runtime", "capacity_provider"}
+    {
+        "aliases",
+        "build",
+        "capacity_provider",
+        "custom_runtime",
+        "durable",
+        "filesystem",
+        "url",
+        "vpc",
+    }
 )
 _PLACES = ("handler", "code", "runtime")
 
@@ -70,6 +79,11 @@ def app(
         from lambdactl.manifest.build_features import state_machines
 
         machines = state_machines(values, document, locate, root)
+    apis: Mapping[str, ApiSection] = {}
+    if values.get("apis"):
+        from lambdactl.manifest.build_features import api_sections
+
+        apis = api_sections(values, document, locate)
     return App(
         service=values.get("service") or _folder_name(root),
         root=root,
@@ -83,6 +97,7 @@ def app(
             if "path" in fields
         },
         state_machines=machines,
+        apis=apis,
         stage=stage,
         source=source,
     )

@@ -9,6 +9,8 @@ from lambdactl.manifest.build import Locate, Values, async_config, path_under, r
 from lambdactl.manifest.document import Node, written
 from lambdactl.manifest.features import (
     Alias,
+    ApiSection,
+    Build,
     CapacityProvider,
     Cors,
     CustomRuntime,
@@ -30,6 +32,7 @@ def features(fields: Values, root: Path) -> dict[str, Any]:
         "durable": Durable(**fields["durable"]) if "durable" in fields else None,
         "custom_runtime": _custom_runtime(fields.get("custom_runtime")),
         "capacity_provider": _capacity_provider(fields.get("capacity_provider")),
+        "build": _build(fields.get("build"), root),
     }
 
 
@@ -98,6 +101,45 @@ def _capacity_provider(fields: Values | None) -> CapacityProvider | None:
     if fields is None or "arn" not in fields:
         return None
     return CapacityProvider(**fields)
+
+
+def _build(given: str | Values | None, root: Path) -> Build | None:
+    if given is None:
+        return None
+    fields: Values = {"command": given} if isinstance(given, str) else given
+    if not (commands := fields.get("command")):
+        return None
+    output = fields.get("output")
+    return Build(
+        commands=(commands,) if isinstance(commands, str) else tuple(commands),
+        folder=path_under(root, fields.get("folder", ".")),
+        watch=tuple(fields.get("watch", ())),
+        output=path_under(root, output) if output else None,
+        environment=fields.get("environment", {}),
+    )
+
+
+def api_sections(values: Values, document: Node, locate: Locate) -> dict[str, ApiSection]:
+    """The ``apis`` section, each API with the places of its routes."""
+    nodes = document.get("apis")
+    found: dict[str, ApiSection] = {}
+    for name, forms in values["apis"].items():
+        place = nodes.keys.get(name) if nodes is not None else None
+        for kind, settings in forms.items():
+            routes = document.get("apis", name, kind, "routes")
+            items = routes.value if routes is not None and isinstance(routes.value, list) else []
+            whole = len(items) == len(settings.get("routes", ()))
+            found[name] = ApiSection(
+                name=name,
+                kind=kind,
+                settings=settings,
+                where=locate(place) if place else None,
+                places={
+                    f"routes.{index}": locate(next(iter(item.keys.values()), item.at))
+                    for index, item in enumerate(items if whole else ())
+                },
+            )
+    return found
 
 
 def state_machines(

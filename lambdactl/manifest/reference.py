@@ -26,7 +26,7 @@ def render(schema: Schema) -> str:
         lines += ["", f"### `{name}`", "", *_section(schema, part)]
         queue += [
             _section_name(schema, field)
-            for form in _forms(part)
+            for form in _forms(schema, part)
             for field in form.get("properties", {}).values()
         ]
     return "\n".join(lines) + "\n"
@@ -38,7 +38,7 @@ def _section_name(root: Schema, field: Schema) -> str | None:
     name = reference.removeprefix(_SECTIONS)
     if reference.startswith(_SECTIONS) and "/" not in name:
         target = root["$defs"][name]
-        if any(form.get("properties") for form in _forms(target)):
+        if any(form.get("properties") for form in _forms(root, target)):
             return str(name)
         return _section_name(root, {key: value for key, value in target.items() if key != "$ref"})
     for inside in ("items", "additionalProperties"):
@@ -52,7 +52,7 @@ def _section(root: Schema, part: Schema) -> Iterator[str]:
     example = next(iter(part.get("examples", ())), None)
     if example is not None:
         yield from ("", f"Example: `{json.dumps(example, ensure_ascii=False)}`")
-    for form in _forms(part):
+    for form in _forms(root, part):
         properties = form.get("properties", {})
         if not properties:
             continue
@@ -66,8 +66,13 @@ def _section(root: Schema, part: Schema) -> Iterator[str]:
             yield from ("", *_fields(root, form))
 
 
-def _forms(part: Schema) -> list[Schema]:
-    return [part, *(form for form in part.get("anyOf", ()) if form.get("$ref") != _VARIABLE)]
+def _forms(root: Schema, part: Schema) -> list[Schema]:
+    """A definition, and the forms that it may have."""
+    return [part, *(_resolved(root, form) for form in _branches(part))]
+
+
+def _branches(part: Schema) -> list[Schema]:
+    return [form for form in part.get("anyOf", ()) if form.get("$ref") != _VARIABLE]
 
 
 def _fields(root: Schema, mapping: Schema) -> Iterator[str]:
@@ -99,7 +104,8 @@ def _value(root: Schema, field: Schema) -> str:
         return f"[{name}](#{name})"
     if "x-seconds" in target:
         return f"duration{_range(target['x-seconds'])}"
-    words = [_simple(root, form) for form in _forms(target) if "type" in form or "$ref" in form]
+    forms = [form for form in (target, *_branches(target)) if "type" in form or "$ref" in form]
+    words = [_simple(root, form) for form in forms]
     return " or ".join(dict.fromkeys(words)) or "anything"
 
 
