@@ -150,9 +150,11 @@ async def invoke(
     *,
     function: str | None = None,
     on_chunk: Callable[[str, bytes], None] | None = None,
+    request_id: str | None = None,
 ) -> InvocationResult:
     """Invoke the route's function (or ``function``) with ``payload``.
 
+    :param request_id: of the invocation, where the front door has named it already.
     :raises Refusal: Lambda would not run it: throttled (its ``__cause__`` is a ThrottledError), too
         large an event (EventError), no such function (UserError), nothing to run it with.
     """
@@ -165,6 +167,7 @@ async def invoke(
             Invocation(
                 function=name,
                 payload=payload,
+                request_id=request_id,
                 qualifier="$LATEST" if function else integration.qualifier,
                 trace_id=call.trace_id,
                 on_chunk=on_chunk,
