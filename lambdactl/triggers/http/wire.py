@@ -378,6 +378,9 @@ class Connection(asyncio.Protocol):
         if self._transport is None:
             self._loop.call_soon(lost)
             self._lost = None
+        elif self._last:
+            # The client has closed its side meanwhile, which nothing would tell us again.
+            self._loop.call_soon(self._transport.close)
         elif rest:
             self._loop.call_soon(received, rest)
         return _TakenOver(self)
