@@ -4,25 +4,26 @@
 ``call.allowed`` or raises :class:`~lambdactl.triggers.http.calls.Refusal` with a type out of
 
 - ``UNAUTHORIZED`` (401): no identity, or one that is not believed;
-- ``ACCESS_DENIED`` (403): known and denied. ``message`` has API Gateway's words, ``context`` what the
-  authorizer gave along (a gateway response's ``$context.authorizer``);
-- ``AUTHORIZER_FAILURE``, ``AUTHORIZER_CONFIGURATION_ERROR`` (500): the authorizer failed, or its answer
-  is of no use;
-- ``MISSING_AUTHENTICATION_TOKEN``, ``INVALID_SIGNATURE``, ``EXPIRED_TOKEN`` (403): IAM; ``message`` has
-  AWS's words and ``context["error_type"]`` the exception that AWS names in ``x-amzn-ErrorType``.
+- ``ACCESS_DENIED`` (403): known and denied. ``message`` has API Gateway's words, ``context`` what
+  the authorizer gave along (a gateway response's ``$context.authorizer``);
+- ``AUTHORIZER_FAILURE``, ``AUTHORIZER_CONFIGURATION_ERROR`` (500): the authorizer failed, or its
+  answer is of no use;
+- ``MISSING_AUTHENTICATION_TOKEN``, ``INVALID_SIGNATURE``, ``EXPIRED_TOKEN`` (403): IAM. ``message``
+  has AWS's words, ``context["error_type"]`` the exception that ``x-amzn-ErrorType`` names.
 
-``reason`` always has words for the developer: the door tells them. A JWT authorizer's refusal has
-``context["www-authenticate"]``, the value of the header of that name.
+``reason`` always has words for the developer, which the door tells. The refusal of a JWT authorizer
+has ``context["www-authenticate"]``, the value of the header of that name.
 
 ``call.allowed.shown`` is what ``requestContext.authorizer`` shows:
 
-=========  ============================================================================
-REST       Lambda: principalId, integrationLatency and the context's values as text;
+=========  =====================================================================
+REST       Lambda: principalId, integrationLatency, the context's values as text;
            Cognito and JWT: ``{"claims": ...}``; IAM: nothing (see ``identity``)
 WebSocket  as REST
-HTTP       payload 2.0: ``{"lambda": context}``, ``{"jwt": {"claims", "scopes"}}`` or ``{"iam": ...}``
+HTTP       ``{"lambda": context}``, ``{"jwt": {"claims": ..., "scopes": ...}}``
+           or ``{"iam": ...}``, as payload 2.0 has it
 URL        ``{"iam": ...}``
-=========  ============================================================================
+=========  =====================================================================
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ def _try(
     """Find out now, not at a request, whether the values are of the operator's kind."""
     for each in wanted:
         try:
-            test("0.0.0.0" if test is _address else each, each)
+            test("::1" if test is _address else each, each)
         except ValueError as error:
             raise PolicyError(
                 f"the Condition {operator} of {key} has the value {each!r}"
