@@ -28,23 +28,16 @@ URL        ``{"iam": ...}``
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Awaitable, Callable
 
 from lambdactl.manifest.apis import Api, Authorizer
 from lambdactl.triggers.http.authorizers.cache import memory
-from lambdactl.triggers.http.authorizers.lambda_ import Event
 from lambdactl.triggers.http.calls import Call, Setting
 
-__all__ = ["Check", "Event", "checker", "forget"]
+__all__ = ["Check", "checker", "forget"]
 
-
-class Check(Protocol):
-    """Lets a request pass or raises Refusal."""
-
-    async def __call__(self, call: Call, event: Event | None = None) -> None:
-        """:param event: makes the event that the integration would get. A WebSocket API has to
-        give it, as only its door knows the connection; other doors need not."""
-        ...
+Check = Callable[[Call], Awaitable[None]]
+"""Lets a request pass or raises Refusal. A WebSocket API's call is a ``ConnectionCall``."""
 
 
 def checker(authorizer: Authorizer, api: Api, setting: Setting) -> Check:

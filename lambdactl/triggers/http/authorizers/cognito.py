@@ -17,7 +17,6 @@ import orjson
 from lambdactl.manifest.apis import Api, Authorizer
 from lambdactl.triggers.http.authorizers.identity import sources
 from lambdactl.triggers.http.authorizers.jwt import key_set
-from lambdactl.triggers.http.authorizers.lambda_ import Event
 from lambdactl.triggers.http.authorizers.tokens import (
     ExpiredError,
     TokenError,
@@ -71,7 +70,7 @@ class CognitoChecker:
         suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
         return f"https://cognito-idp.{region}.{suffix}/{pool_id}"
 
-    async def __call__(self, call: Call, event: Event | None = None) -> None:
+    async def __call__(self, call: Call) -> None:
         wanted = call.route.scopes or self._authorizer.scopes
         value = next((found for read in self._sources if (found := read(call))), None)
         if value is None:

@@ -8,7 +8,7 @@ HTTP: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lamb
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from lambdactl.triggers.http.calls import Call
@@ -19,20 +19,26 @@ _V1_ONLY_INTEGRATIONS = frozenset({"multiValueHeaders", "multiValueQueryStringPa
 """Format 1.0 of an HTTP API's authorizer has single values only."""
 
 
-def request_event(
-    call: Call, arn: str, event: Callable[[], Mapping[str, Any]] | None
-) -> dict[str, Any]:
-    """The REQUEST event of a REST or WebSocket API.
-
-    :param event: the integration's event; a REST API's is made from ``call``.
-    """
-    if event is None:
-        from lambdactl.triggers.http.rest.event import event as rest_event
-
-        given: Mapping[str, Any] = rest_event(call)
-    else:
-        given = event()
+def request_event(call: Call, arn: str) -> dict[str, Any]:
+    """The REQUEST event of a REST or WebSocket API."""
+    given = _connect_event(call) if call.api.kind == "websocket" else _rest_event(call)
     return {"type": "REQUEST", "methodArn": arn, **_without(given, _NOT_GIVEN)}
+
+
+def _connect_event(call: Call) -> dict[str, Any]:
+    from lambdactl.triggers.http.websocket.event import ConnectionCall, event
+
+    assert isinstance(call, ConnectionCall)
+    return event(call, call.connection, "CONNECT")
+
+
+def _rest_event(call: Call) -> dict[str, Any]:
+    from lambdactl.triggers.http.rest.event import event
+
+    given = event(call)
+    # Whether the key is a good one is found out later; the authorizer gets what was sent.
+    given["requestContext"]["identity"]["apiKey"] = call.request.header("x-api-key")
+    return given
 
 
 def http_event(call: Call, payload: str, values: list[str], arn: str) -> dict[str, Any]:

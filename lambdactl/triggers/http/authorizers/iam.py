@@ -16,7 +16,6 @@ from lambdactl.manifest.apis import Api
 from lambdactl.triggers.http.authorizers import sigv4
 from lambdactl.triggers.http.authorizers.cache import tell_once
 from lambdactl.triggers.http.authorizers.keys import in_thread
-from lambdactl.triggers.http.authorizers.lambda_ import Event
 from lambdactl.triggers.http.authorizers.sigv4 import Signature, SignatureError
 from lambdactl.triggers.http.calls import Allowed, Call, Refusal, Setting
 
@@ -38,7 +37,7 @@ class IamChecker:
         self._own: dict[str, str] = {}
         self._looked: float | None = None
 
-    async def __call__(self, call: Call, event: Event | None = None) -> None:
+    async def __call__(self, call: Call) -> None:
         try:
             signature = sigv4.read(call.request)
             sigv4.check_scope(signature, self._setting.region, self._service)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from lambdactl.events.library import partitions
 from lambdactl.manifest.apis import ApiKind
 from lambdactl.triggers.http.calls import Call, Setting
-from lambdactl.triggers.http.fields import pairs, stable_id
+from lambdactl.triggers.http.fields import pairs, server_name, stable_id
 
 Source = Callable[[Call], str | None]
 """The value in a request; None where it is missing or empty, which for AWS is the same."""
@@ -90,15 +90,15 @@ def route_key(call: Call) -> str:
 _CONTEXT: dict[str, Source] = {
     "accountId": lambda call: call.setting.account,
     "apiId": lambda call: api_id(call),
-    "domainName": lambda call: call.request.host or None,
-    "domainPrefix": lambda call: call.request.host.partition(".")[0] or None,
+    "domainName": lambda call: server_name(call.request.host)[0] or None,
+    "domainPrefix": lambda call: server_name(call.request.host)[1] or None,
     "extendedRequestId": lambda call: call.extended_id,
     "httpMethod": lambda call: call.request.method,
     "identity.sourceIp": lambda call: call.request.source_ip,
     "identity.userAgent": lambda call: call.request.header("user-agent") or None,
     "path": lambda call: call.request.path,
     "protocol": lambda call: "HTTP/1.1",
-    "requestId": lambda call: call.request_id,
+    "requestId": lambda call: call.request_id if call.api.kind == "rest" else call.extended_id,
     "resourcePath": lambda call: call.route.path,
     "routeKey": route_key,
     "stage": lambda call: call.api.stage,

@@ -20,7 +20,6 @@ from lambdactl.manifest.apis import Api, Authorizer
 from lambdactl.triggers.http.authorizers.cache import memory
 from lambdactl.triggers.http.authorizers.identity import sources
 from lambdactl.triggers.http.authorizers.keys import KeySet, from_issuer, from_place
-from lambdactl.triggers.http.authorizers.lambda_ import Event
 from lambdactl.triggers.http.authorizers.tokens import (
     TokenError,
     bare,
@@ -47,7 +46,7 @@ class JwtChecker:
         self._sources = sources(identity, api.kind, setting.tell)
         self._keys = key_set(authorizer.keys, authorizer.issuer or "", setting)
 
-    async def __call__(self, call: Call, event: Event | None = None) -> None:
+    async def __call__(self, call: Call) -> None:
         wanted = call.route.scopes or self._authorizer.scopes
         value = next((found for read in self._sources if (found := read(call))), None)
         if value is None:

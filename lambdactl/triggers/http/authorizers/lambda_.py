@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Coroutine
 from typing import Any
 
 import orjson
@@ -25,9 +25,6 @@ from lambdactl.triggers.http.authorizers.cache import Cache, memory
 from lambdactl.triggers.http.authorizers.identity import Source, arns, facts, sources
 from lambdactl.triggers.http.authorizers.policy import Decision, decide
 from lambdactl.triggers.http.calls import Allowed, Call, Refusal, Setting, invoke
-
-Event = Callable[[], dict[str, Any]]
-"""Makes the event of the request for its integration, of which an authorizer is given most."""
 
 DENIED = {
     "deny": "User is not authorized to access this resource"
@@ -93,7 +90,7 @@ class LambdaChecker:
             caches[key] = Cache[Answer](self._setting.clock, self._authorizer.ttl_s)
         return caches[key]
 
-    async def __call__(self, call: Call, event: Event | None = None) -> None:
+    async def __call__(self, call: Call) -> None:
         values = []
         for source in self._sources:
             value = source(call)
@@ -112,21 +109,21 @@ class LambdaChecker:
             )
         arn = self._arn(call)
         if self._cache is None:
-            answer, kept = await self._ask(call, values, arn, event), False
+            answer, kept = await self._ask(call, values, arn), False
         else:
             answer, kept = await self._cache.get(
-                tuple(values), lambda: self._ask(call, values, arn, event)
+                tuple(values), lambda: self._ask(call, values, arn)
             )
         self._judge(call, answer, arn, kept)
 
     # Asking
 
-    async def _ask(self, call: Call, values: list[str], arn: str, event: Event | None) -> Answer:
+    async def _ask(self, call: Call, values: list[str], arn: str) -> Answer:
         function = self._authorizer.function
         if not function:
             raise Refusal("AUTHORIZER_CONFIGURATION_ERROR", reason=f"{self._name} has no function")
         started = self._setting.clock.monotonic()
-        payload = orjson.dumps(self._event(call, values, arn, event))
+        payload = orjson.dumps(self._event(call, values, arn))
         result = await self._within(invoke(call, payload, function=function))
         took_ms = int((self._setting.clock.monotonic() - started) * 1000)
         if result.function_error:
@@ -145,7 +142,7 @@ class LambdaChecker:
                 "AUTHORIZER_CONFIGURATION_ERROR", reason=f"{self._name}: {error}"
             ) from error
 
-    async def _within(self, work: Any) -> InvocationResult:
+    async def _within(self, work: Coroutine[Any, Any, InvocationResult]) -> InvocationResult:
         task: asyncio.Task[InvocationResult] = asyncio.create_task(work)
         seconds = TIMEOUTS_S.get(self._kind, TIMEOUT_S)
         alarm = asyncio.create_task(self._setting.clock.sleep(seconds))
@@ -170,16 +167,14 @@ class LambdaChecker:
                 "AUTHORIZER_FAILURE", reason=f"{self._name} could not be run: {refusal.reason}"
             ) from refusal
 
-    def _event(
-        self, call: Call, values: list[str], arn: str, event: Event | None
-    ) -> dict[str, Any]:
+    def _event(self, call: Call, values: list[str], arn: str) -> dict[str, Any]:
         if self._token:
             return {"type": "TOKEN", "methodArn": arn, "authorizationToken": values[0]}
         from lambdactl.triggers.http.authorizers.events import http_event, request_event
 
         if self._kind == "http":
             return http_event(call, self._authorizer.payload, values, arn)
-        return request_event(call, arn, event)
+        return request_event(call, arn)
 
     # Judging
 
