@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from lambdactl.errors import ManifestError, Problem, UserError, did_you_mean
 from lambdactl.manifest import build, env_file, source
+from lambdactl.manifest.api_rules import check_apis
 from lambdactl.manifest.checker import Checker, schema
 from lambdactl.manifest.composer import YamlError, compose
 from lambdactl.manifest.document import Node, Problems
@@ -227,7 +228,8 @@ class Reader:
                 check_function(subject, functions.keys.get(name, node.at))
                 if node.get("code") is None or "code" in data:
                     sound.append(name)
-            check_together(functions, values, problems)
+            check_together(functions, problems)
+            check_apis(document, values, problems)
         app = build.app(
             values,
             document,

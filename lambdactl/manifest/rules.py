@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from lambdactl.errors import UserError, did_you_mean
 from lambdactl.manifest import feature_rules, limits, runtimes
@@ -25,7 +24,7 @@ def check_function(subject: Subject, place: tuple[int, int]) -> None:
     required(subject, place)
     for rule in _RULES:
         rule(subject)
-    check_triggers(subject.node, subject.values, subject.app, subject.problems)
+    check_triggers(subject.node, subject.values, subject.problems)
 
 
 def required(s: Subject, place: tuple[int, int]) -> None:
@@ -217,8 +216,8 @@ def check_variable_names(variables: Iterable[str]) -> None:
             )
 
 
-def check_together(functions: Node, app: Mapping[str, Any], problems: Problems) -> None:
-    """Rules between functions: names in AWS and routes are given once."""
+def check_together(functions: Node, problems: Problems) -> None:
+    """Rules between functions: names in AWS are given once."""
     names: dict[str, str] = {}
     for name, node in functions.items():
         given = node.get("name")
@@ -226,37 +225,3 @@ def check_together(functions: Node, app: Mapping[str, Any], problems: Problems) 
         if own in names and given is not None:
             problems.add("conflict", f"`{names[own]}` has the name `{own}` in AWS too", given)
         names.setdefault(own, name)
-    routes: dict[tuple[str, ...], str] = {}
-    for name, function in app.get("functions", {}).items():
-        triggers = functions.get(name, "triggers")
-        if triggers is None or not isinstance(triggers.value, list):
-            continue
-        for item in triggers.value:
-            for kind, node in item.items():
-                _route(kind, node, name, function, routes, problems)
-
-
-def _route(
-    kind: str,
-    node: Node,
-    name: str,
-    function: Mapping[str, Any],
-    routes: dict[tuple[str, ...], str],
-    problems: Problems,
-) -> None:
-    field = {"http": "path", "rest": "path", "websocket": "route"}.get(kind)
-    place = node.get(field) if field else None
-    if place is None or place.unknown or not isinstance(place.value, str):
-        return
-    method, api = node.get("method"), node.get("api")
-    spelled = str(method.value) if method is not None else "ANY"
-    route = (kind, str(api.value) if api is not None else "", spelled, place.value)
-    if route in routes:
-        words = place.value if kind == "websocket" else f"{spelled} {place.value}"
-        problems.add(
-            "conflict",
-            f"the route {words} is taken already, by `{routes[route]}`",
-            place,
-            "give it another path or method, or another `api`",
-        )
-    routes.setdefault(route, name)

@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from lambdactl.errors import did_you_mean
 from lambdactl.manifest import limits
 from lambdactl.manifest.document import Node, Problems, plain
 
@@ -19,7 +18,6 @@ from lambdactl.manifest.document import Node, Problems, plain
 def check_triggers(
     function: Node,
     values: Mapping[int, Mapping[str, Any]],
-    app: Mapping[str, Any],
     problems: Problems,
 ) -> None:
     """Apply the rules of every trigger of one function. ``values`` are the normalised values of
@@ -43,7 +41,6 @@ def check_triggers(
                 kafka(trigger, data, problems)
             pollers(trigger, data, problems)
             filters(trigger, problems)
-            authorizer(trigger, app, problems)
             if kind not in ("http", "rest", "websocket") and tenancy is not None:
                 problems.add(
                     "conflict",
@@ -191,17 +188,3 @@ def filters(node: Node, problems: Problems) -> None:
                     f"this pattern has {length:,} characters; {most:,} are allowed",
                     entry,
                 )
-
-
-def authorizer(node: Node, app: Mapping[str, Any], problems: Problems) -> None:
-    name = node.get("authorizer", "function")
-    if name is None or name.unknown or not isinstance(name.value, str):
-        return
-    functions = app.get("functions", {})
-    if name.value and not name.value.startswith("arn:") and name.value not in functions:
-        problems.add(
-            "unknown-function",
-            f"there is no function `{name.value}`",
-            name,
-            did_you_mean(name.value, functions) or "give a function of this manifest, or an ARN",
-        )
