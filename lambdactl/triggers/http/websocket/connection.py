@@ -32,8 +32,8 @@ DURATION_S = 2 * 3600.0
 LINGER_S = 2.0
 """How long a client has to answer our close frame before the socket is closed."""
 QUIET_S = 0.1
-"""After a client broke the rules, the socket is closed when it has been silent for so long (at the
-latest after ``LINGER_S``): closed at once, with its bytes unread, TCP would drop our close frame."""
+"""After a client broke the rules its socket is closed when it has been silent for so long (at the
+latest after ``LINGER_S``). Closed at once, with bytes unread, TCP would drop our close frame."""
 
 GOING_AWAY = (1001, "Going away")
 NORMAL = (1000, "Connection Closed Normally")

@@ -8,7 +8,6 @@ Requests need no signature here: whoever reaches this server may use it.
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64decode
 from datetime import UTC, datetime
 
 import orjson
@@ -22,7 +21,9 @@ from lambdactl.triggers.http.websocket.connection import (
     Connections,
 )
 
-_PATH = re.compile(r"(.*)/@connections/([^/]+)/?")
+_PATH = re.compile(r"(.*?)/@connections/(.+)", re.DOTALL)
+_ID = re.compile(r"[A-Za-z0-9_-]{15}=")
+"""What AWS takes for the id of a connection that may have been."""
 
 
 def connection_id(path: str) -> tuple[str, str] | None:
@@ -34,7 +35,7 @@ def connection_id(path: str) -> tuple[str, str] | None:
 
 def answer(request: Request, id: str, connections: Connections) -> Response:
     """The answer to a request for the connection ``id``."""
-    if not _well_formed(id):
+    if not _ID.fullmatch(id):
         return _error(400, "BadRequestException", f"Invalid connectionId: {id}", id)
     if request.method not in _OPERATIONS:
         return _error(
@@ -74,14 +75,6 @@ def _delete(connection: Connection, request: Request) -> Response:
 
 
 _OPERATIONS = {"POST": _post, "GET": _get, "DELETE": _delete}
-
-
-def _well_formed(id: str) -> bool:
-    """Whether AWS would take it for the id of a connection that may have been."""
-    try:
-        return len(urlsafe_b64decode(id)) == 11
-    except ValueError:
-        return False
 
 
 def _iso(moment: float) -> str:
