@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lambdactl.errors import UserError
+from lambdactl.errors import Location, UserError
 from lambdactl.manifest import build_features
 from lambdactl.manifest.apis import (
     ApiKey,
@@ -22,8 +22,8 @@ from lambdactl.manifest.apis import (
     Validator,
 )
 from lambdactl.manifest.build import path_under
-from lambdactl.manifest.features import Cors
-from lambdactl.manifest.integrations import text_of
+from lambdactl.manifest.features import ApiSection, Cors
+from lambdactl.manifest.integrations import text_of, texts_of
 
 _EVERYTHING = Cors(allow_origins=("*",), allow_methods=("*",), allow_headers=("*",))
 
@@ -83,7 +83,7 @@ def parts(settings: Mapping[str, Any], root: Path) -> Parts:
             name: GatewayResponse(
                 status=fields.get("status"),
                 parameters=fields.get("parameters", {}),
-                templates=fields.get("templates", {}),
+                templates=texts_of(fields.get("templates", {}), root, None),
             )
             for name, fields in settings.get("gateway_responses", {}).items()
         },
@@ -100,6 +100,33 @@ def _model(given: Any, root: Path) -> Any:
         return json.loads(text_of(given, root, None))
     except ValueError as error:
         raise UserError(f"the model in {given} is not JSON: {error}") from error
+
+
+def files(section: ApiSection) -> Iterator[tuple[str, Location | None]]:
+    """The files that one API names, as they are written, and where it or its route stands: models,
+    templates, keys of authorizers."""
+    settings = section.settings
+    for model in settings.get("models", {}).values():
+        if isinstance(model, str):
+            yield model, section.where
+    yield from ((file, section.where) for file in _files_in(settings.get("authorizers", {})))
+    yield from ((file, section.where) for file in _files_in(settings.get("gateway_responses", {})))
+    for index, route in enumerate(settings.get("routes", ())):
+        where = section.places.get(f"routes.{index}", section.where)
+        yield from ((file, where) for file in _files_in(route))
+
+
+def _files_in(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for member in value:
+            yield from _files_in(member)
+    elif isinstance(value, dict):
+        for name, child in value.items():
+            if name in ("file", "keys") and isinstance(child, str):
+                if "://" not in child:
+                    yield child
+            else:
+                yield from _files_in(child)
 
 
 def authorizer(name: str, fields: Mapping[str, Any], kind: ApiKind, root: Path) -> Authorizer:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lambdactl.errors import Location, Problem, did_you_mean
-from lambdactl.manifest import handlers, runtimes
+from lambdactl.manifest import build, handlers, runtimes
 from lambdactl.manifest.handlers import Files, Finder
 from lambdactl.manifest.model import App, Function
 
@@ -39,6 +39,8 @@ def check_code(app: App, names: Sequence[str] | None = None) -> tuple[Problem, .
     problems = [problem for name in layers for problem in _layer(app, name)]
     if names is None:
         problems += _definitions(app)
+        if app.apis:
+            problems += _files_of_apis(app)
     for function in functions:
         problems += _function(app, function)
     unique = dict.fromkeys(problems)
@@ -71,7 +73,23 @@ def _definitions(app: App) -> list[Problem]:
     return found
 
 
+def _files_of_apis(app: App) -> list[Problem]:
+    from lambdactl.manifest.api_parts import files
+
+    found = []
+    for section in app.apis.values():
+        for written, place in files(section):
+            path = build.path_under(app.root, written)
+            if not path.is_file():
+                where = place or Location(str(app.source or app.root))
+                message = f"the API `{section.name}` has no file {_shown(path, app.root)}"
+                found.append(Problem(message, where, _close_path(path), code="definition-missing"))
+    return found
+
+
 def _function(app: App, function: Function) -> list[Problem]:
+    if function.build is not None:
+        return []  # Its code is made when it is needed.
     code = function.code
     where = _place(app, function, "code")
     for path, what in ((code.path, "folder or file"), (code.dockerfile, "file")):

@@ -66,7 +66,7 @@ def integration(
     if isinstance(given, str):
         given = {"uri" if kind.startswith("http") else "function": given}
     responses = tuple(_response(fields, root, where) for fields in given.get("responses", ()))
-    templates = _templates(given.get("request_templates", {}), root, where)
+    templates = texts_of(given.get("request_templates", {}), root, where)
     if kind == "mock" and "request_templates" not in given:
         # AWS's mock takes its status from a request template: this is the one that says the
         # status of its first response.
@@ -95,12 +95,16 @@ def _response(fields: Mapping[str, Any], root: Path, where: Location | None) -> 
         status=fields.get("status", 200),
         pattern=fields.get("pattern"),
         parameters=fields.get("parameters", {}),
-        templates=_templates(fields.get("templates", {}), root, where),
+        templates=texts_of(fields.get("templates", {}), root, where),
         content_handling=fields.get("content_handling"),
     )
 
 
-def _templates(given: Mapping[str, Any], root: Path, where: Location | None) -> Mapping[str, str]:
+def texts_of(given: Mapping[str, Any], root: Path, where: Location | None) -> Mapping[str, str]:
+    """Templates by content type, those that are in files read.
+
+    :raises UserError: a file can't be read.
+    """
     return {
         kind: text_of(template["file"], root, where) if isinstance(template, dict) else template
         for kind, template in given.items()
