@@ -64,6 +64,7 @@ PARTS: dict[str, Callable[[], str | None]] = {
     "awslambdaric": _module("awslambdaric"),
     "curl": _program("curl"),
     "gcc": _program("gcc"),
+    "git": _program("git"),
     "node": _program("node"),
     "pythons": lambda: next(iter(other_pythons().values()), None),
     "ruby": _program("ruby"),

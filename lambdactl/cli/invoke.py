@@ -173,7 +173,7 @@ def _watch(options: Options) -> int:
 
     payload = invoke_input.payload(options) if options.event == "-" or not options.event else None
     while True:
-        watch = Watch(_roots(options))
+        watch = Watch(_roots(options), every_save=True)
         try:
             _run(options, payload if payload is not None else invoke_input.payload(options))
         except errors.LambdactlError as error:

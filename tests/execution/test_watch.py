@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lambdactl.execution.watch import SETTLE_S, Watch, matters
+from lambdactl.execution import watch as watch_module
+from lambdactl.execution.watch import SETTLE_S, Change, Watch
+from lambdactl.execution.watch_sources import Inotify, Watchdog
+from tests import aio
 
 QUIET_S = 0.08
 
@@ -25,12 +30,23 @@ def code(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def watching() -> Iterator[Callable[..., Watch]]:
+@pytest.fixture(
+    params=[
+        "events",
+        pytest.param("polling", marks=pytest.mark.slow),
+        pytest.param("watchdog", marks=pytest.mark.slow),
+    ]
+)
+def watching(request: pytest.FixtureRequest) -> Iterator[Callable[..., Watch]]:
+    """Every way to be told of changes, with the same tests."""
     watches: list[Watch] = []
 
-    def begin(*roots: Path) -> Watch:
-        watches.append(Watch(roots))
+    def begin(*roots: Path, **options: Any) -> Watch:
+        if request.param == "polling":
+            options = {"polling": True, "poll_s": 0.02, **options}
+        if request.param == "watchdog":
+            options["source"] = Watchdog(root.resolve() for root in roots if root.is_dir())
+        watches.append(Watch(roots, **options))
         return watches[-1]
 
     yield begin
@@ -95,7 +111,7 @@ def test_a_save_in_a_watched_folder_is_seen_once(
 def test_a_single_file_is_watched_through_every_kind_of_save(
     code: Path, watching: Callable[..., Watch], save: Callable[[Path], None]
 ) -> None:
-    watch = watching(code / "app.py")
+    watch = watching(code / "app.py", every_save=True)
     for _ in range(2):
         save(code / "app.py")
         assert watch.wait(5)
@@ -211,30 +227,262 @@ def test_a_root_behind_a_link_is_watched(
     assert watch.wait(5)
 
 
-def test_closing_leaves_no_thread(code: Path) -> None:
-    before = threading.active_count()
-    watch = Watch([code])
-    assert threading.active_count() > before
+def test_closing_leaves_no_thread_and_no_descriptor(
+    code: Path, watching: Callable[..., Watch]
+) -> None:
+    threads, descriptors = threading.active_count(), len(list(Path("/dev/fd").iterdir()))
+    watch = watching(code)
+    assert len(list(Path("/dev/fd").iterdir())) > descriptors
     watch.close()
-    assert threading.active_count() == before
+    assert threading.active_count() == threads
+    assert len(list(Path("/dev/fd").iterdir())) == descriptors
 
 
-@pytest.mark.parametrize(
-    ("path", "roots", "wanted"),
-    [
-        ("/p/app.py", ["/p"], True),
-        ("/p/a/b/c.txt", ["/p"], True),
-        ("/q/app.py", ["/p"], False),
-        ("/project/app.py", ["/p"], False),
-        ("/p/event.json", ["/p/event.json"], True),
-        ("/p/event.jsonx", ["/p/event.json"], False),
-        ("/p/.venv/lib/x.py", ["/p"], False),
-        ("/p/venv", ["/p"], True),  # a file of that name
-        ("/p/.env", ["/p"], True),
-        # A layer inside a folder that is otherwise ignored was named by the user.
-        ("/p/.lambdactl/layer/x.py", ["/p", "/p/.lambdactl/layer"], True),
-        ("/p/.lambdactl/cache/x.py", ["/p", "/p/.lambdactl/layer"], False),
-    ],
-)
-def test_what_matters(path: str, roots: list[str], wanted: bool) -> None:
-    assert matters(path.replace("/", os.sep), [Path(root) for root in roots]) is wanted
+def test_a_change_names_its_root_and_its_file(code: Path, watching: Callable[..., Watch]) -> None:
+    lib, manifest = code / "lib", code / "lambdactl.yaml"
+    manifest.write_text("functions: {}")
+    watch = watching(code, lib, manifest)
+
+    def next_changes() -> set[Change]:
+        found: set[Change] = set()
+        end = time.monotonic() + 5
+        while not found and time.monotonic() < end:
+            time.sleep(0.005)
+            found.update(watch.changes())
+        return found
+
+    write(lib / "helper.py")
+    assert next_changes() == {Change(code, lib / "helper.py"), Change(lib, lib / "helper.py")}
+    write(code / "app.py")
+    assert next_changes() == {Change(code, code / "app.py")}
+    # The manifest is no part of the code, though it lies beside it.
+    write(manifest)
+    assert next_changes() == {Change(manifest, manifest)}
+
+
+def test_a_save_that_changes_nothing_is_none(code: Path, watching: Callable[..., Watch]) -> None:
+    time.sleep(0.03)  # What was written just before the watch began may have been changed since.
+    watch = watching(code)
+    (code / "app.py").write_text("one")
+    os.utime(code / "app.py")
+    replaced = code / "lib" / "new.tmp"
+    replaced.write_text("one")
+    replaced.replace(code / "lib" / "helper.py")
+    assert not watch.wait(QUIET_S)
+    (code / "app.py").chmod(0o755)
+    assert watch.wait(5)
+
+
+def test_a_save_of_the_same_size_in_the_same_instant_is_seen(
+    code: Path, watching: Callable[..., Watch]
+) -> None:
+    watch = watching(code)
+    for number in range(10):
+        (code / "app.py").write_text(f"x = {number}")
+        assert watch.wait(5)
+
+
+def test_folders_made_later_are_watched_all_the_way_down(
+    code: Path, watching: Callable[..., Watch]
+) -> None:
+    watch = watching(code)
+    deep = code / "a" / "b" / "c"
+    deep.mkdir(parents=True)
+    (deep / "early.py").touch()
+    assert watch.wait(5)
+    (deep / "later.py").touch()
+    assert watch.wait(5)
+    (code / "node_modules" / "left").mkdir(parents=True)
+    (code / "node_modules" / "left" / "pad.js").touch()
+    assert not watch.wait(QUIET_S)
+
+
+def test_a_root_may_come_later_go_and_return(
+    tmp_path: Path, watching: Callable[..., Watch]
+) -> None:
+    dist, env = tmp_path / "build" / "dist", tmp_path / "later.env"
+    watch = watching(dist, env)
+    for _ in range(2):
+        dist.mkdir(parents=True)
+        (dist / "app.js").write_text("built")
+        assert watch.wait(5)
+        (dist / "app.js").write_text("built again")
+        assert watch.wait(5)
+        shutil.rmtree(dist.parent)
+        assert watch.wait(5)
+    for _ in range(2):
+        env.write_text("A=1")
+        assert watch.wait(5)
+        env.unlink()
+        assert watch.wait(5)
+
+
+def test_what_is_ignored_can_be_named(code: Path, watching: Callable[..., Watch]) -> None:
+    (code / ".gitignore").write_text("*.log\n/made.js\ndata/\n")
+    (code / ".lambdaignore").write_text("tests/\n!node_modules/\n")
+    for folder in ("data", "tests", "node_modules"):
+        (code / folder).mkdir()
+    watch = watching(code, keep=[code / "made.js"])
+    for ignored in ("server.log", "data/rows.csv", "tests/test_app.py", "lib/deep.log"):
+        (code / ignored).write_text("ignored")
+    assert not watch.wait(QUIET_S)
+    for wanted in ("node_modules/linked.js", "made.js", "lib/data.py"):
+        (code / wanted).write_text("wanted")
+        assert watch.wait(5), wanted
+
+
+def test_rules_count_as_soon_as_they_are_saved(code: Path, watching: Callable[..., Watch]) -> None:
+    (code / "logs").mkdir()
+    watch = watching(code)
+    (code / "logs" / "one.txt").touch()
+    assert watch.wait(5)
+    (code / ".gitignore").write_text("logs/\n")
+    assert not watch.wait(QUIET_S)
+    (code / "logs" / "two.txt").touch()
+    assert not watch.wait(QUIET_S)
+    (code / ".gitignore").write_text("")
+    assert not watch.wait(QUIET_S)
+    (code / "logs" / "three.txt").touch()
+    assert watch.wait(5)
+
+
+def test_what_links_lead_to_is_part_of_the_code(
+    code: Path, tmp_path: Path, watching: Callable[..., Watch]
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "util.py").write_text("one")
+    (tmp_path / "single.py").write_text("one")
+    (code / "shared").symlink_to(shared)
+    (code / "single.py").symlink_to(tmp_path / "single.py")
+    (code / "up").symlink_to(tmp_path)
+    watch = watching(code)
+    for file in (shared / "util.py", tmp_path / "single.py"):
+        file.write_text("two")
+        assert watch.wait(5), file
+    (tmp_path / "nobodys.py").touch()
+    assert not watch.wait(QUIET_S)
+
+
+def test_one_root_that_is_inside_an_ignored_folder_of_another(
+    code: Path, watching: Callable[..., Watch]
+) -> None:
+    layer = code / "node_modules" / "layer"
+    layer.mkdir(parents=True)
+    (code / "node_modules" / "other").mkdir()
+    watch = watching(code, layer)
+    (layer / "index.js").touch()
+    assert watch.wait(5)
+    (code / "node_modules" / "other" / "index.js").touch()
+    assert not watch.wait(QUIET_S)
+
+
+# only where the system has events
+
+
+def test_no_watch_is_spent_on_what_is_ignored(code: Path) -> None:
+    (code / ".gitignore").write_text("dist\n")
+    for folder in ("node_modules/a/b", "dist/x", "lib/__pycache__", "env/bin", "lib/deep"):
+        (code / folder).mkdir(parents=True)
+    (code / "env" / "pyvenv.cfg").touch()
+    source = Inotify()
+    watch = Watch([code], source=source)
+    (code / "node_modules" / "c").mkdir()
+    (code / "lib" / "node_modules" / "d").mkdir(parents=True)
+    watch.changes()
+    wanted = {code, code / "lib", code / "lib" / "deep"}
+    assert set(source.watched) == set(watch.folders) == wanted
+    watch.close()
+
+
+def test_a_file_that_stays_open_counts_after_a_while(code: Path) -> None:
+    watch = Watch([code])
+    with (code / "app.py").open("w") as stream:
+        stream.write("two")
+        stream.flush()
+        assert watch.changes() == []
+        assert watch.wait(5)
+    watch.close()
+
+
+def test_an_overflow_loses_nothing(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch([code])
+    write(code / "app.py")
+    (code / "lib" / "helper.py").unlink()
+    (code / "new").mkdir()
+    (code / "new" / "new.py").touch()
+    read = Inotify.read
+    monkeypatch.setattr(Inotify, "read", lambda source: read(source) and None)
+    found = set(watch.changes())
+    monkeypatch.undo()
+    assert {change.path.name for change in found} == {"app.py", "helper.py", "new.py"}
+    (code / "new" / "new.py").write_text("watched")
+    assert watch.changes() == [Change(code, code / "new" / "new.py")]
+    watch.close()
+
+
+@pytest.mark.parametrize("method", ["__init__", "add"])
+def test_without_room_for_events_it_looks_again(
+    code: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Inotify, method, full)
+    said: list[str] = []
+    watch = Watch([code], poll_s=0.02, warn=said.append)
+    assert said == ["can't watch files (No space left on device): looking every 0.02 s"]
+    write(code / "app.py")
+    assert watch.wait(5)
+    watch.close()
+
+
+def test_room_that_runs_out_later_is_told_and_looked_past(
+    code: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    watch = Watch([code], poll_s=0.02, warn=said.append)
+    add = Inotify.add
+
+    def full(source: Inotify, folder: Path) -> None:
+        if folder.name == "new":
+            raise OSError(28, "No space left on device")
+        add(source, folder)
+
+    monkeypatch.setattr(Inotify, "add", full)
+    (code / "new").mkdir()
+    (code / "new" / "new.py").touch()
+    assert watch.wait(5)
+    (code / "new" / "new.py").write_text("two")
+    assert watch.wait(5)
+    assert said == [f"can't watch {code / 'new'} (No space left on device); see --polling"]
+    watch.close()
+
+
+def test_there_is_a_bound(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_module, "MAX_FOLDERS", 3)
+    for name in "abc":
+        (code / name).mkdir()
+    said: list[str] = []
+    watch = Watch([code], warn=said.append)
+    assert len(watch.folders) == 3
+    assert "name what is not code in .lambdaignore" in said[0]
+    watch.close()
+
+
+def test_a_loop_is_told_at_once(code: Path) -> None:
+    async def scene() -> float:
+        watch = Watch([code])
+        told: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        end = watch.attach(
+            asyncio.get_running_loop(), lambda found: told.set_result(time.perf_counter())
+        )
+        await asyncio.sleep(0.01)
+        (code / "app.py").write_text("two")
+        begun = time.perf_counter()
+        seen = await told
+        end()
+        watch.close()
+        return seen - begun
+
+    assert aio.run(scene()) < 0.02
