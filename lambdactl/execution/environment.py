@@ -16,7 +16,6 @@ A process and a container differ only in their :class:`Sandbox`.
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol
@@ -24,6 +23,7 @@ from typing import Protocol
 from lambdactl.errors import EnvironmentStoppedError
 from lambdactl.execution import failures, platform_log
 from lambdactl.execution.clock import Clock
+from lambdactl.execution.ids import new_uuid
 from lambdactl.execution.invocation import (
     LOG_TAIL_BYTES,
     Invocation,
@@ -127,6 +127,21 @@ class Environment:
         self._init_duration_ms: float | None = None
         self._chunk: Callable[[str, bytes], None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._deadline = 0.0
+        self._prompt = False
+        """Whoever called wants the answer as soon as there is one."""
+        self._unsettled: Callable[[], None] | None = None
+        """What is left to do when the phase of a prompt invocation ends."""
+        self._ending: asyncio.Task[InvocationResult] | None = None
+        self.on_settled: Callable[[Environment], None] | None = None
+        """Told when this environment is free again, after :meth:`invoke` returned while it was
+        not: set it where :attr:`settling` is true."""
+
+    @property
+    def settling(self) -> bool:
+        """The last invocation has its answer, but is not over yet."""
+        return self._unsettled is not None
 
     # life cycle
 
@@ -142,13 +157,17 @@ class Environment:
             self._init_duration_ms = duration_ms
 
     async def invoke(self, invocation: Invocation) -> InvocationResult:
-        """Run the function once in this environment."""
-        request_id = invocation.request_id or str(uuid.uuid4())
+        """Run the function once in this environment.
+
+        A *prompt* invocation returns as soon as the function has answered. What follows (END,
+        REPORT, the runtime's next poll) follows by itself; see :attr:`settling`.
+        """
+        request_id = invocation.request_id or new_uuid()
         clock, function = self._clock, self.function
-        logging = function.logging
         cold = self.invocations == 0
         self.invocations += 1
-        tail = self._tail = Tail(LOG_TAIL_BYTES)
+        prompt = invocation.prompt
+        tail = self._tail = None if prompt else Tail(LOG_TAIL_BYTES)
         self._request_id = request_id
         self._chunk = invocation.on_chunk
         trace_id = invocation.trace_id or ""
@@ -159,7 +178,7 @@ class Environment:
         now = clock.now()
         self._platform(
             platform_log.start(
-                logging,
+                function.logging,
                 now,
                 request_id=request_id,
                 version=_version(invocation.qualifier),
@@ -171,10 +190,11 @@ class Environment:
             self.status = Status.BUSY
             self._sandbox.begin()
             phase = self._begin_phase(remaining_s)
+            self._prompt = prompt
             self._api.dispatch(
                 Event(
                     request_id=request_id,
-                    invocation_id=str(uuid.uuid4()),
+                    invocation_id=new_uuid(),
                     payload=invocation.payload,
                     arn=self._arn(invocation.qualifier),
                     deadline_ms=int((now + remaining_s) * 1000),
@@ -185,13 +205,69 @@ class Environment:
                 )
             )
             await phase
+            answer = self._answer
+            if prompt and answer is not None and self.status is not Status.STOPPED:
+                return self._answer_promptly(invocation, answer, request_id, begun, cold)
             self._sandbox.end()
-        duration_ms = (clock.monotonic() - begun) * 1000
-        if self._timed_out:
-            # The loop's timers count whole milliseconds and may be a fraction early.
-            duration_ms = max(duration_ms, function.timeout_s * 1000)
+        duration_ms = self._duration_ms(begun)
         self._sandbox.drain()
         return await self._conclude(invocation, request_id, duration_ms, error_type, tail, cold)
+
+    def _answer_promptly(
+        self, invocation: Invocation, answer: Answer, request_id: str, begun: float, cold: bool
+    ) -> InvocationResult:
+        """The result of a prompt invocation; its end is left to :meth:`_settle`."""
+        failed = answer.error_type is not None
+        report = Report(
+            request_id=request_id,
+            duration_ms=(self._clock.monotonic() - begun) * 1000,
+            memory_size_mb=self.function.memory_mb,
+            max_memory_used_mb=0,
+            status="error" if failed else "success",
+        )
+
+        def settle() -> None:
+            self._unsettled = None
+            self._settle(invocation, request_id, begun)
+
+        self._unsettled = settle
+        if self._phase_over is None:
+            # Whoever called goes first.
+            asyncio.get_running_loop().call_soon(settle)
+        return InvocationResult(
+            payload=answer.payload,
+            report=report,
+            function_error="Unhandled" if failed else None,
+            executed_version=_version(invocation.qualifier),
+            content_type=answer.content_type,
+            streamed=answer.streamed,
+            cold=cold,
+        )
+
+    def _settle(self, invocation: Invocation, request_id: str, begun: float) -> None:
+        """The phase of a prompt invocation is over: log that, and be free."""
+        self._sandbox.end()
+        self._sandbox.drain()
+        duration_ms = self._duration_ms(begun)
+        if self._timed_out or self._exit is not None:
+            work = self._conclude(invocation, request_id, duration_ms, None, None, False)
+            task = asyncio.get_running_loop().create_task(work)
+            self._ending = task
+            task.add_done_callback(lambda _: self._settled())
+        else:
+            self._report(request_id, duration_ms, None)
+            self._settled()
+
+    def _settled(self) -> None:
+        if self.on_settled is not None:
+            self.on_settled(self)
+
+    def _duration_ms(self, begun: float) -> float:
+        duration_ms = (self._clock.monotonic() - begun) * 1000
+        if self._timed_out:
+            # The loop's timers count whole milliseconds and may be a fraction early.
+            duration_ms = max(duration_ms, self.function.timeout_s * 1000)
+        return duration_ms
 
     async def stop(self) -> None:
         """Kill what runs and leave nothing: no process, no socket, no folder."""
@@ -201,6 +277,9 @@ class Environment:
         await self._sandbox.close()
         await self._api.close()
         self._end_phase()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     # phases
 
@@ -260,18 +339,14 @@ class Environment:
         request_id: str,
         duration_ms: float,
         error_type: str | None,
-        tail: Tail,
+        tail: Tail | None,
         cold: bool,
     ) -> InvocationResult:
         """Turn what happened into a result, with the last lines of the log."""
         answer, gone, now = self._answer, self._exit, self._clock.now()
-        status, failed = "success", True
+        failed = True
         if answer is not None:
             payload, failed = answer.payload, answer.error_type is not None
-            if failed:
-                status = "error"
-                if answer.error_type == failures.TOO_LARGE:
-                    error_type = answer.error_type
         elif self._timed_out:
             payload = failures.timeout_payload(request_id, self.function.timeout_s)
         elif gone is not None:
@@ -279,47 +354,64 @@ class Environment:
         else:
             raise EnvironmentStoppedError(f"{self.function.name} was stopped while it ran")
         if self._timed_out:
-            status, error_type = "timeout", failures.TIMEOUT
+            error_type = failures.TIMEOUT
             self._platform(
                 platform_log.task_timed_out(
                     now, request_id=request_id, timeout_s=self.function.timeout_s
                 )
             )
         elif gone is not None:
-            status, error_type = "error", failures.EXIT_ERROR
+            error_type = failures.EXIT_ERROR
             self._platform(
                 f"RequestId: {request_id} Error: {gone.describe()}\n{failures.EXIT_ERROR}".encode()
             )
-        init_ms, self._init_duration_ms = self._init_duration_ms, None
-        report = Report(
-            request_id=request_id,
-            duration_ms=duration_ms,
-            memory_size_mb=self.function.memory_mb,
-            max_memory_used_mb=min(self._sandbox.max_memory_mb(), self.function.memory_mb),
-            init_duration_ms=init_ms,
-            status=status,
-            error_type=error_type,
-        )
-        if self._timed_out or gone is not None:
+        timed_out = self._timed_out
+        if timed_out or gone is not None:
             await self._reset()
-        elif self.status is Status.BUSY:
-            self.status = Status.READY
-        logging = self.function.logging
-        self._platform(platform_log.end(logging, now, report=report))
-        self._platform(platform_log.report_line(logging, now, report=report))
-        self._request_id = None
-        self._tail = None
-        self._chunk = None
+        report = self._report(request_id, duration_ms, error_type)
         return InvocationResult(
             payload=payload,
             report=report,
             function_error="Unhandled" if failed else None,
             executed_version=_version(invocation.qualifier),
-            log_tail=tail.value(),
+            log_tail=tail.value() if tail is not None else b"",
             content_type=answer.content_type if answer is not None else "application/json",
             streamed=answer is not None and answer.streamed,
             cold=cold,
         )
+
+    def _report(self, request_id: str, duration_ms: float, error_type: str | None) -> Report:
+        """The invocation is over: END and REPORT, and the environment is ready again."""
+        answer = self._answer
+        status = "success"
+        if self._timed_out:
+            status = "timeout"
+        elif self._exit is not None:
+            status = "error"
+        elif answer is not None and answer.error_type is not None:
+            status = "error"
+            if answer.error_type == failures.TOO_LARGE:
+                error_type = answer.error_type
+        init_ms, self._init_duration_ms = self._init_duration_ms, None
+        function = self.function
+        report = Report(
+            request_id=request_id,
+            duration_ms=duration_ms,
+            memory_size_mb=function.memory_mb,
+            max_memory_used_mb=min(self._sandbox.max_memory_mb(), function.memory_mb),
+            init_duration_ms=init_ms,
+            status=status,
+            error_type=error_type,
+        )
+        if self.status is Status.BUSY:
+            self.status = Status.READY
+        now, logging = self._clock.now(), function.logging
+        self._platform(platform_log.end(logging, now, report=report))
+        self._platform(platform_log.report_line(logging, now, report=report))
+        self._request_id = None
+        self._tail = None
+        self._chunk = None
+        return report
 
     def _begin_phase(self, timeout_s: float) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
@@ -328,16 +420,37 @@ class Environment:
         self._answer = None
         self._exit = None
         self._timed_out = False
-        self._timer = loop.call_later(max(timeout_s, 0), self._on_timeout)
+        self._prompt = False
+        # One timer serves many short invocations: it looks at the deadline when it goes off.
+        deadline = self._deadline = loop.time() + max(timeout_s, 0)
+        if self._timer is None or self._timer_at > deadline:
+            self._set_timer(loop, deadline)
         return over
 
-    def _end_phase(self) -> None:
+    def _set_timer(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        over = self._phase_over
+        self._timer_at = at
+        self._timer = loop.call_at(at, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        if self._phase_over is None:
+            return
+        loop = asyncio.get_running_loop()
+        # The loop's timers count whole milliseconds.
+        if loop.time() < self._deadline - 0.001:
+            self._set_timer(loop, self._deadline)
+            return
+        self._timed_out = True
+        self._end_phase()
+
+    def _end_phase(self) -> None:
+        over, self._phase_over = self._phase_over, None
         if over is not None and not over.done():
             over.set_result(None)
+        elif self._unsettled is not None:
+            self._unsettled()
 
     async def _reset(self) -> None:
         await self._sandbox.kill()
@@ -357,6 +470,9 @@ class Environment:
 
     def on_answer(self, answer: Answer) -> None:
         self._answer = answer
+        over = self._phase_over
+        if self._prompt and over is not None and not over.done():
+            over.set_result(None)
 
     def stream(self, content_type: str) -> Callable[[bytes], None] | None:
         chunk = self._chunk
@@ -370,10 +486,6 @@ class Environment:
             # It died between two invocations; the next one starts it again.
             self.status = Status.RESET
             self._api.reset()
-        self._end_phase()
-
-    def _on_timeout(self) -> None:
-        self._timed_out = True
         self._end_phase()
 
     # log

@@ -64,6 +64,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_chunks",
         "_handler",
+        "_held",
         "_kept",
         "_last",
         "_max_body",
@@ -71,6 +72,7 @@ class Connection(asyncio.Protocol):
         "_on_lost",
         "_parser",
         "_request",
+        "polls",
         "transport",
     )
 
@@ -90,6 +92,9 @@ class Connection(asyncio.Protocol):
         self._chunks: list[bytes] = []
         self._kept = 0
         self._last = False
+        self._held = b""
+        self.polls = False
+        """The client waits for the answer to a long poll, so what is held can go with that."""
         self.transport: asyncio.Transport | None = None
 
     # asyncio.Protocol
@@ -115,6 +120,8 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError:
             self._last = True
             self.respond(400, b"")
+        if self._held and not self.polls:
+            self.flush()
 
     def _decline(self, rest: bytes) -> None:
         """Serve a request as if it had not offered another protocol (as HTTP/2, which Java's
@@ -178,9 +185,26 @@ class Connection(asyncio.Protocol):
     def send(self, data: bytes) -> None:
         """Write a whole answer that is already in wire form."""
         if self.transport is not None:
+            if self._held:
+                data = self._held + data
+                self._held = b""
             self.transport.write(data)
             if self._last:
                 self.transport.close()
+
+    def send_along(self, data: bytes) -> None:
+        """An answer that nobody waits for by itself: it goes with the next one if the client has
+        pipelined a long poll behind it, else at the end of what has just been received."""
+        if self._last:
+            self.send(data)
+        else:
+            self._held += data
+
+    def flush(self) -> None:
+        """Write what is held."""
+        held, self._held = self._held, b""
+        if held and self.transport is not None:
+            self.transport.write(held)
 
     def respond(self, status: int, body: bytes, content_type: bytes = b"application/json") -> None:
         """Answer the oldest unanswered request of this connection."""

@@ -47,6 +47,9 @@ class Invocation:
     on_chunk: Callable[[str, bytes], None] | None = None
     """Takes a streamed response as it comes: content type and bytes. Without it the response
     is buffered, with the limit of a buffered one."""
+    prompt: bool = False
+    """Return as soon as the function has answered, as Lambda does, rather than when its environment
+    is free again. The result has no log tail then, and its report only what is known by now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from lambdactl.errors import EnvironmentStartError, EventError, LambdactlError, 
 from lambdactl.execution import credentials, runtimes
 from lambdactl.execution.clock import Clock, SystemClock
 from lambdactl.execution.environment import Environment
+from lambdactl.execution.ids import new_hex
 from lambdactl.execution.invocation import MAX_EVENT_BYTES, Invocation, InvocationResult
 from lambdactl.execution.logs import LogSink
 from lambdactl.execution.memory import sweep_cgroups
@@ -296,5 +297,4 @@ _KINDS = {
 def new_trace_id() -> str:
     """A tracing header for a call that brought none, not sampled
     (https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader)."""
-    digits = os.urandom(20).hex()
-    return f"Root=1-{int(time.time()):08x}-{digits[:24]};Parent={digits[24:]};Sampled=0"
+    return f"Root=1-{int(time.time()):08x}-{new_hex(24)};Parent={new_hex(16)};Sampled=0"

@@ -103,7 +103,10 @@ class Pool:
             self._typical_s = (
                 took_s if typical_s is None else typical_s + _WEIGHT * (took_s - typical_s)
             )
-            self._release(environment)
+            if environment.settling:
+                environment.on_settled = self._release
+            else:
+                self._release(environment)
             return result
         finally:
             self._in_flight -= 1

@@ -38,6 +38,7 @@ _ACCEPTED = (
     b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\n"
     b'Content-Length: 16\r\n\r\n{"status":"OK"}\n'
 )
+_HELD_S = 0.005
 
 
 class State(StrEnum):
@@ -129,6 +130,7 @@ class RuntimeApi:
         self._hosts: frozenset[bytes] = frozenset()
         self._connections: set[Connection] = set()
         self._waiting: list[Connection] = []
+        self._flusher: asyncio.TimerHandle | None = None
         self._event: Event | None = None
         self._request_id = b""
         """That of the last event that was dispatched."""
@@ -147,6 +149,9 @@ class RuntimeApi:
     async def close(self) -> None:
         """Stop listening and cut every connection."""
         self.reset()
+        if self._flusher is not None:
+            self._flusher.cancel()
+            self._flusher = None
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
@@ -232,13 +237,24 @@ class RuntimeApi:
             if self._event is not None:
                 self._deliver(connection)
             else:
+                connection.polls = True
                 self._waiting.append(connection)
+                if self._flusher is None:
+                    self._flusher = asyncio.get_running_loop().call_later(_HELD_S, self._flush)
         else:
             refusals.transition(connection, self.state, State.READY)
+
+    def _flush(self) -> None:
+        """A client may wait for a confirmation that we would have sent with the next event. One
+        timer for many invocations: most of them have their next event before."""
+        self._flusher = None
+        for connection in self._waiting:
+            connection.flush()
 
     def _deliver(self, connection: Connection) -> None:
         assert self._event is not None
         self.state = State.RUNNING
+        connection.polls = False
         connection.send(self._event.wire())
 
     def _is_current(self, connection: Connection, request: Request, request_id: bytes) -> bool:
@@ -283,7 +299,7 @@ class RuntimeApi:
         if answer.streamed:
             _apply_trailers(answer, request)
         self._finish(answer)
-        connection.send(_ACCEPTED)
+        connection.send_along(_ACCEPTED)
 
     def _error(self, connection: Connection, request: Request) -> None:
         if self.state is not State.RUNNING:
@@ -294,7 +310,7 @@ class RuntimeApi:
             refusals.size(connection)
             return
         self._finish(Answer(request.body, _content_type(request), _error_type(request)))
-        connection.send(_ACCEPTED)
+        connection.send_along(_ACCEPTED)
 
     def _init_error(self, connection: Connection, request: Request) -> None:
         if self.state is not State.STARTED:
@@ -308,7 +324,7 @@ class RuntimeApi:
         self._listener.on_init_error(
             Answer(request.body, _content_type(request), _error_type(request))
         )
-        connection.send(_ACCEPTED)
+        connection.send_along(_ACCEPTED)
 
     def _finish(self, answer: Answer) -> None:
         self.state = State.RESPONSE_SENT

@@ -8,19 +8,20 @@ what its kind of API answers in that case.
 from __future__ import annotations
 
 import asyncio
-import os
-import uuid
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from lambdactl.errors import LambdactlError
 from lambdactl.execution.clock import Clock
+from lambdactl.execution.ids import new_hex, new_uuid
 from lambdactl.execution.invocation import Invocation, InvocationResult, Invoker
 from lambdactl.manifest.apis import Api, ApiKey, Route
 from lambdactl.manifest.model import App
 from lambdactl.triggers.http.exchange import Request, Response
+
+_URL_SAFE = str.maketrans("+/", "-_")
 
 
 class Refusal(Exception):
@@ -128,20 +129,15 @@ class Call:
         self.prepared: Any = None
 
 
-def new_uuid() -> str:
-    """A random UUID as text."""
-    return str(uuid.UUID(bytes=os.urandom(16), version=4))
-
-
 def new_extended_id() -> str:
     """An id as API Gateway's edge makes them: ``JKJaXmPLvHcESHA=``."""
-    return b64encode(os.urandom(11)).decode().replace("+", "-").replace("/", "_")
+    return b2a_base64(bytes.fromhex(new_hex(22)), newline=False).decode().translate(_URL_SAFE)
 
 
 def new_trace_id(now: float) -> str:
     """A tracing header as API Gateway and load balancers add it
     (https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-request-tracing.html)."""
-    return f"Root=1-{int(now):08x}-{os.urandom(12).hex()}"
+    return f"Root=1-{int(now):08x}-{new_hex(24)}"
 
 
 async def invoke(
@@ -171,6 +167,7 @@ async def invoke(
                 qualifier="$LATEST" if function else integration.qualifier,
                 trace_id=call.trace_id,
                 on_chunk=on_chunk,
+                prompt=True,
             )
         )
     except LambdactlError as error:
