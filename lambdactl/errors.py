@@ -102,6 +102,14 @@ class ManifestError(UserError):
         super().__init__(first.message + more, where=first.where, hint=first.hint)
 
 
+class BuildError(UserError):
+    """A function's build failed; ``output`` is what it printed."""
+
+    def __init__(self, message: str, output: bytes, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.output = output
+
+
 class EnvironmentStartError(LambdactlError):
     """An execution environment could not start: no interpreter, no bootstrap, no permission."""
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lambdactl.errors import Location, UserError
+from lambdactl.manifest.noted import note
 
 MAX_BYTES = 1024 * 1024
 _ASSIGNMENT = re.compile(r"[ \t]*(?:export[ \t]+)?(?P<key>[A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=[ \t]*")
@@ -44,6 +45,7 @@ def read(path: Path) -> dict[str, str]:
     :raises UserError: it can't be read, is not UTF-8, or is malformed.
     """
     name = str(path)
+    note(path)
     try:
         with open(path, "rb") as stream:
             data = stream.read(MAX_BYTES + 1)

@@ -11,6 +11,7 @@ from lambdactl.manifest.apis import ApiKind, Integration, IntegrationResponse
 from lambdactl.manifest.build import path_under
 from lambdactl.manifest.features import FunctionUrl
 from lambdactl.manifest.model import Function, Trigger
+from lambdactl.manifest.noted import note
 
 KINDS = ("lambda_proxy", "lambda", "mock", "http", "http_proxy")
 """The fields of a route, of which one says where it leads."""
@@ -117,6 +118,7 @@ def text_of(path: str, root: Path, where: Location | None) -> str:
     :raises UserError: it can't be read.
     """
     file = path_under(root, path)
+    note(file)
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

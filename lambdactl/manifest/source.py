@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from lambdactl.errors import Location, ManifestError, Problem
 from lambdactl.manifest.document import LINE_BREAK, Problems
+from lambdactl.manifest.noted import note
 
 TEMPLATES = ("template.yaml", "template.yml", "template.json")
 """Names under which SAM finds a template by itself."""
@@ -100,6 +101,7 @@ def read(path: Path) -> str:
     :raises ManifestError: it can't be read, is too large, or is not UTF-8 text.
     """
     file = shown(path)
+    note(path)
     try:
         with open(path, "rb") as stream:
             data = stream.read(MAX_BYTES + 1)

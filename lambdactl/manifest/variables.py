@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from lambdactl.errors import did_you_mean
 from lambdactl.manifest.composer import YamlError, compose
 from lambdactl.manifest.document import Node, Problems, from_plain, plain, written
+from lambdactl.manifest.noted import note
 
 MAX_FILE_BYTES = 1024 * 1024
 MAX_TEXT = 1024 * 1024
@@ -310,6 +311,7 @@ class _Resolver:
 
     def file_text(self, path: Path, shown: str) -> str:
         if path not in self.files:
+            note(path)
             try:
                 with open(path, "rb") as stream:
                     data = stream.read(MAX_FILE_BYTES + 1)

@@ -1,0 +1,66 @@
+"""A function's build step: commands of the user's, run as in a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Mapping
+
+from lambdactl.errors import BuildError
+from lambdactl.manifest.features import Build
+
+MAX_OUTPUT = 256 * 1024
+"""Bytes of a build's output that are kept; the end says what went wrong."""
+
+_PATIENCE_S = 0.3
+
+
+async def run(build: Build, *, shell: Mapping[str, str] | None = None) -> bytes:
+    """Run the commands of ``build`` one after the other; returns what they printed.
+
+    Cancelled, it leaves no process behind.
+
+    :param shell: the user's environment, which a build sees as a whole: it is the user's own tool
+        and no function.
+    :raises BuildError: one failed.
+    """
+    env = {**(os.environ if shell is None else shell), **build.environment}
+    output = b""
+    for command in build.commands:
+        try:
+            process = await asyncio.create_subprocess_shell(
+                command,
+                cwd=build.folder,
+                env=env,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise BuildError(f"can't build in {build.folder}: {reason}", b"") from None
+        try:
+            assert process.stdout is not None
+            # To the end of the output, not of the shell: what it has left running may still write.
+            while data := await process.stdout.read(65536):
+                output = (output + data)[-MAX_OUTPUT:]
+            code = await process.wait()
+        except asyncio.CancelledError:
+            await _end(process)
+            raise
+        if code != 0:
+            how = f"ended with {code}" if code > 0 else f"was ended by {signal.Signals(-code).name}"
+            raise BuildError(f"the build failed: `{command}` {how}", output)
+    return output
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_S):
+                await process.wait()
