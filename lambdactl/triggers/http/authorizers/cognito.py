@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from lambdactl.manifest.apis import Api, Authorizer
-from lambdactl.triggers.http.authorizers.identity import sources
+from lambdactl.triggers.http.authorizers.identity import sources, validation
 from lambdactl.triggers.http.authorizers.jwt import key_set
 from lambdactl.triggers.http.authorizers.tokens import (
     ExpiredError,
@@ -44,7 +44,7 @@ class CognitoChecker:
         self._name = f"the Cognito authorizer {authorizer.name}".rstrip()
         identity = authorizer.identity or ("method.request.header.Authorization",)
         self._sources = sources(identity, api.kind, setting.tell)
-        self._pattern = re.compile(authorizer.validation) if authorizer.validation else None
+        self._pattern = validation(authorizer.validation, setting.tell)
         self._keys = {
             issuer: key_set(authorizer.keys, issuer, setting)
             for pool in authorizer.user_pools

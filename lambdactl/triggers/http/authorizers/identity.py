@@ -79,6 +79,19 @@ def _query(name: str, joined: bool) -> Source:
     return read
 
 
+def validation(expression: str | None, tell: Callable[[str], None]) -> re.Pattern[str] | None:
+    """The expression that a whole token has to match; None where every token will do
+    (https://docs.aws.amazon.com/apigateway/latest/api/API_Authorizer.html)."""
+    try:
+        return re.compile(expression) if expression else None
+    except re.error as error:
+        tell(
+            f"the validation expression {expression!r} of an authorizer can't be checked here: "
+            f"{error} (AWS reads it as Java does)"
+        )
+        return None
+
+
 def route_key(call: Call) -> str:
     """``GET /pets``; ``$default`` and ``$connect`` stand alone."""
     path = call.route.path

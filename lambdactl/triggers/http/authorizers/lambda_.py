@@ -11,7 +11,6 @@ so a policy that names one path denies the next
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Coroutine
 from typing import Any
 
@@ -22,7 +21,7 @@ from lambdactl.manifest.apis import Api, Authorizer
 from lambdactl.triggers.http.authorizers import answers
 from lambdactl.triggers.http.authorizers.answers import Answer, MalformedError
 from lambdactl.triggers.http.authorizers.cache import Cache, memory
-from lambdactl.triggers.http.authorizers.identity import Source, arns, facts, sources
+from lambdactl.triggers.http.authorizers.identity import Source, arns, facts, sources, validation
 from lambdactl.triggers.http.authorizers.policy import Decision, decide
 from lambdactl.triggers.http.calls import Allowed, Call, Refusal, Setting, invoke
 
@@ -55,7 +54,7 @@ class LambdaChecker:
         self._name = f"the authorizer {authorizer.name or authorizer.function or ''}".rstrip()
         self._token = authorizer.type == "token" and api.kind != "http"
         self._sources = self._identity()
-        self._pattern = self._validation()
+        self._pattern = validation(authorizer.validation, self._tell) if self._token else None
         self._arn = arns(setting, api.kind)
         self._cache = self._shared(api)
 
@@ -65,19 +64,6 @@ class LambdaChecker:
         if self._token and not identity:
             identity = ("method.request.header.Authorization",)
         return sources(identity, self._kind, self._tell)
-
-    def _validation(self) -> re.Pattern[str] | None:
-        expression = self._authorizer.validation
-        if not self._token or not expression:
-            return None
-        try:
-            return re.compile(expression)
-        except re.error as error:
-            self._tell(
-                f"its validation expression {expression!r} can't be checked here: {error} "
-                "(AWS reads it as Java does)"
-            )
-            return None
 
     def _shared(self, api: Api) -> Cache[Answer] | None:
         """The cache that all routes of the API share; None without caching, which needs a TTL and
@@ -123,7 +109,7 @@ class LambdaChecker:
         if not function:
             raise Refusal("AUTHORIZER_CONFIGURATION_ERROR", reason=f"{self._name} has no function")
         started = self._setting.clock.monotonic()
-        payload = orjson.dumps(self._event(call, values, arn))
+        payload = orjson.dumps(self._event(call, values, arn), default=dict)
         result = await self._within(invoke(call, payload, function=function))
         took_ms = int((self._setting.clock.monotonic() - started) * 1000)
         if result.function_error:
