@@ -1,6 +1,6 @@
 """A function's streamed response on its way to the client.
 
-A stream with the type ``application/vnd.awslambda.http-integration-response`` begins with a prelude,
+A stream of the type ``application/vnd.awslambda.http-integration-response`` begins with a prelude,
 JSON with ``statusCode``, ``headers`` and ``cookies``, and eight zero bytes; the body follows
 (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html#runtimes-custom-response-streaming,
 https://github.com/awslabs/aws-lambda-rust-runtime, lambda-runtime/src/layers/api_response.rs). Any

@@ -171,8 +171,8 @@ def refused(refusal: Refusal) -> Response:
     """What Lambda answers by itself: 403, 413, 429 and 502.
 
     A caller that may not call gets ``{"Message":"Forbidden"}``
-    (https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html); the fields of a throttle are those
-    of TooManyRequestsException (https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html).
+    (https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html); a throttle has the fields of
+    TooManyRequestsException (https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html).
     """
     cause = refusal.__cause__
     if isinstance(cause, ThrottledError):

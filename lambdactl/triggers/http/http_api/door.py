@@ -71,7 +71,8 @@ class _Way:
         self.route = route
         self.key = route_key(route)
         self.check = check
-        throttle = api.throttles.get(self.key)
+        # The stage's own is the default of each route, which counts for itself.
+        throttle = api.throttles.get(self.key) or api.throttles.get("*")
         self.bucket = Bucket(throttle, setting.clock) if throttle is not None else None
         self.map_request = parameters.request_mapping(integration.request_parameters, setting.tell)
         self.map_response = parameters.response_mapping(
@@ -95,8 +96,6 @@ class HttpApiDoor:
         self._setting = setting
         self._router = router.http_router(api.routes)
         self._cors = Policy(api.cors) if api.cors is not None else None
-        stage = api.throttles.get("*")
-        self._bucket = Bucket(stage, setting.clock) if stage is not None else None
         checks: dict[int, Check] = {}
         self._ways = {
             id(route): _Way(api, route, setting, _check(api, route, setting, checks))
@@ -113,26 +112,27 @@ class HttpApiDoor:
         found = self._router.find(request.method, request.path)
         if found is None:
             if self._cors is not None and self._cors.is_preflight(request):
-                return self._cors.preflight(request)
+                answer = self._cors.preflight(request)
+                answer.headers.append(("Apigw-Requestid", new_extended_id()))
+                return answer
             return self._refused(request, new_extended_id(), Refusal("RESOURCE_NOT_FOUND"))
         route, values = found
         way = self._ways[id(route)]
         call = Call(self._setting, self.api, route, request, decoded(values) if values else values)
         cors = self._cors
         try:
-            answer = await self._pass(way, call, cors)
+            passed = await self._pass(way, call, cors)
         except Refusal as refusal:
             return self._refused(request, call.extended_id, refusal)
-        if answer is not None:
-            answer.headers.append(("Apigw-Requestid", call.extended_id))
-        return answer
+        if passed is not None:
+            passed.headers.append(("Apigw-Requestid", call.extended_id))
+        return passed
 
     async def _pass(self, way: _Way, call: Call, cors: Policy | None) -> Response | None:
         request = call.request
         if len(request.body) > MAX_BODY_BYTES:
             raise Refusal("REQUEST_TOO_LARGE")
-        bucket = way.bucket or self._bucket
-        if bucket is not None and not bucket.take():
+        if way.bucket is not None and not way.bucket.take():
             raise Refusal("THROTTLED")
         if way.check is not None:
             # A preflight too: "To support unauthorized OPTIONS requests, add an OPTIONS /{proxy+}

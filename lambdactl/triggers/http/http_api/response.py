@@ -72,8 +72,12 @@ def malformed(what: str) -> Refusal:
 
 
 def failure(call: Call, payload: bytes) -> str:
+    """What the error of the route's function says, in one line."""
+    return describe_failure(call.route.integration.function or "the function", payload)
+
+
+def describe_failure(name: str, payload: bytes) -> str:
     """What a function's error says, in one line."""
-    name = call.route.integration.function
     try:
         error = orjson.loads(payload)
         kind, message = error.get("errorType"), error.get("errorMessage")
@@ -171,7 +175,7 @@ def body_of(result: dict[str, Any]) -> bytes:
         return json.dumps(body).encode()
     if result.get("isBase64Encoded") in (True, "true"):
         try:
-            return b64decode(body)
+            return b64decode(body, validate=True)
         except (binascii.Error, ValueError):
             raise malformed("is marked `isBase64Encoded`, but its `body` is not Base64") from None
     return body.encode("utf-8", "replace")
