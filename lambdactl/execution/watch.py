@@ -54,9 +54,10 @@ class _Tree(NamedTuple):
 class Watch:
     """Watches files and folders from its creation to :meth:`close`. Not for use by two threads.
 
-    :param roots: what to watch; they may come to be later. A file that is a root belongs to no
-        folder that is one.
+    :param roots: what to watch; they may come to be later.
     :param keep: files that are never ignored.
+    :param apart: files that belong to no folder: each has to be a root to be watched.
+    :param without: by root, what is not part of it though it lies there.
     :param polling: look every ``poll_s`` seconds; without it, only where there are no events.
     :param every_save: a save that leaves the content as it was counts, too.
     :param warn: takes what the user should know.
@@ -67,6 +68,8 @@ class Watch:
         roots: Iterable[Path],
         *,
         keep: Collection[Path] = (),
+        apart: Collection[Path] = (),
+        without: Mapping[Path, Collection[Path]] | None = None,
         polling: bool = False,
         poll_s: float = POLL_S,
         every_save: bool = False,
@@ -77,6 +80,11 @@ class Watch:
         self._every_save = every_save
         self._warn = warn or (lambda message: None)
         self._keep = {path.resolve() for path in keep}
+        self._apart = {path.resolve() for path in apart}
+        self._without = {
+            root: frozenset(path.resolve() for path in paths)
+            for root, paths in (without or {}).items()
+        }
         self._begun_ns = time.time_ns()
         self._files: dict[Path, set[Path]] = {}
         self._trees: list[_Tree] = []
@@ -289,25 +297,31 @@ class Watch:
         around = [
             tree
             for tree in self._folders.get(folder.parent, ())
-            if tree.path != folder and not tree.rules.ignored(folder, folder=True)
+            if tree.path != folder and not self._ignored(tree, folder, folder=True)
         ]
         if around and (folder / "pyvenv.cfg").exists():
             around = []  # A virtual environment, whatever its name.
         return (*own, *around)
 
     def _ignored(self, tree: _Tree, path: Path, *, folder: bool) -> bool:
-        return path not in self._keep and tree.rules.ignored(path, folder=folder)
+        if path in self._keep:
+            return False
+        without = self._without.get(tree.owner)
+        if without and path in without:
+            return True
+        return tree.rules.ignored(path, folder=folder)
 
     def _owners(self, path: Path) -> set[Path]:
         """The roots that a file is part of."""
-        if path in self._files:
-            return self._files[path]
+        named = self._files.get(path, set())
+        if path in self._apart:
+            return named
         owners = {
             tree.owner
             for tree in self._folders.get(path.parent, ())
             if not self._ignored(tree, path, folder=False)
         }
-        return owners | self._links.get(path, set())
+        return owners | named | self._links.get(path, set())
 
     # what has happened
 

@@ -241,7 +241,7 @@ def test_closing_leaves_no_thread_and_no_descriptor(
 def test_a_change_names_its_root_and_its_file(code: Path, watching: Callable[..., Watch]) -> None:
     lib, manifest = code / "lib", code / "lambdactl.yaml"
     manifest.write_text("functions: {}")
-    watch = watching(code, lib, manifest)
+    watch = watching(code, lib, manifest, apart=[manifest], without={code: [code / "made"]})
 
     def next_changes() -> set[Change]:
         found: set[Change] = set()
@@ -258,6 +258,9 @@ def test_a_change_names_its_root_and_its_file(code: Path, watching: Callable[...
     # The manifest is no part of the code, though it lies beside it.
     write(manifest)
     assert next_changes() == {Change(manifest, manifest)}
+    (code / "made").mkdir()
+    (code / "made" / "app.js").touch()
+    assert not watch.wait(QUIET_S)
 
 
 def test_a_save_that_changes_nothing_is_none(code: Path, watching: Callable[..., Watch]) -> None:

@@ -75,7 +75,7 @@ class Job:
     ) -> None:
         self.build = build
         self.names = tuple(names)
-        self._outputs = tuple(outputs)
+        self.outputs = tuple(outputs)
         self._done = done
         self._patterns = _patterns(build)
         self._task: asyncio.Task[None] | None = None
@@ -86,12 +86,16 @@ class Job:
         self._own_work: set[Path] = set()
         self._ended = 0.0
 
+    def is_like(self, other: Job) -> bool:
+        """Whether both build the same for the same functions."""
+        return (self.build, self.names, self.outputs) == (other.build, other.names, other.outputs)
+
     def concerns(self, path: Path) -> bool:
         """Whether ``path`` is a source of this build."""
         if not path.is_relative_to(self.build.folder):
             # What a pattern with `..` or a link leads to was asked for.
             return True
-        if any(path.is_relative_to(output) for output in self._outputs):
+        if any(path.is_relative_to(output) for output in self.outputs):
             return False
         if self._patterns is None:
             return True

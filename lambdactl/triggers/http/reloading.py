@@ -1,0 +1,388 @@
+"""Saves of files -> fresh environments, other routes, another build.
+
+Knows which file belongs to what, and in which order things happen. What is told of a reload are
+plain objects (:data:`Happening`), for a person or a script to read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Coroutine, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from lambdactl.errors import LambdactlError
+from lambdactl.execution.watch import Change, Watch
+from lambdactl.execution.watch_sources import POLL_S
+from lambdactl.manifest.model import App, Function
+from lambdactl.manifest.noted import noting
+from lambdactl.manifest.routes import apis_of
+from lambdactl.triggers.http.builds import Job, Key, jobs_of, sources_of
+
+PACE_S = 0.03
+"""A first save is taken up at once; in a burst of them (a git checkout) one in this time."""
+
+_SUFFIXES = (".py", ".js", ".mjs", ".cjs", ".rb")
+
+
+class Served(Protocol):
+    """What is reloaded: a :class:`~lambdactl.triggers.http.serving.Serving`."""
+
+    app: App
+
+    async def reload_functions(self, names: Collection[str]) -> None: ...
+
+    async def reload_app(self, app: App) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """Fresh environments serve. ``path`` is what was saved (None: the user asked)."""
+
+    functions: tuple[str, ...]
+    path: Path | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rerouted:
+    """Another reading of the manifest is in force."""
+
+    path: Path | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A build is through; its functions are reloaded next."""
+
+    functions: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What was there before goes on being served. ``functions`` names those whose build failed; it
+    is empty where the manifest is broken."""
+
+    error: Exception
+    functions: tuple[str, ...] = ()
+
+
+Happening = Reloaded | Rerouted | Built | Failed
+
+
+class Reading(NamedTuple):
+    """What reading the manifest gave, and the files that were read for it."""
+
+    app: App | None
+    error: LambdactlError | None
+    files: frozenset[Path]
+
+
+def read(load: Callable[[], App]) -> Reading:
+    """Read the manifest with ``load``, as far as its routes."""
+    with noting() as files:
+        try:
+            app = load()
+            apis = apis_of(app)
+        except LambdactlError as error:
+            return Reading(None, error, frozenset(files))
+    for api in apis:
+        for route in api.routes:
+            keys = route.authorizer.keys if route.authorizer is not None else None
+            if keys is not None and "://" not in keys:
+                files.add(app.root / keys)
+    return Reading(app, None, frozenset(files))
+
+
+class Reloading:
+    """Keeps ``served`` up to date from :meth:`start` to :meth:`close`.
+
+    :param load: reads the manifest; called in a thread.
+    :param happened: takes what there is to tell, in the event loop.
+    :param apart: files that only the manifest is made of, though they may lie beside code.
+    """
+
+    def __init__(
+        self,
+        served: Served,
+        load: Callable[[], App],
+        *,
+        happened: Callable[[Happening], None],
+        warn: Callable[[str], None],
+        apart: Collection[Path] = (),
+        polling: bool = False,
+        poll_s: float = POLL_S,
+    ) -> None:
+        self._served = served
+        self._load = load
+        self._happened = happened
+        self._warn = warn
+        self._apart = tuple(path.absolute() for path in apart)
+        self._polling = polling
+        self._poll_s = poll_s
+        self._files: frozenset[Path] = frozenset()
+        self._jobs: dict[Key, Job] = {}
+        self._watch: Watch | None = None
+        self._plan: _Plan | None = None
+        self._detach: Callable[[], None] = lambda: None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wanted: dict[str, Path | None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._last = float("-inf")
+        self._rounds: dict[str, int] = {}
+        self._reading = False
+        self._read_again = False
+        self._closed = False
+
+    async def start(self, reading: Reading) -> None:
+        """Begin to watch what ``reading`` says the app is made of."""
+        self._files = reading.files
+        self._jobs = jobs_of(self._served.app, self._built)
+        await self._watch_anew()
+
+    def reload_all(self) -> None:
+        """Read the manifest again, build what is built, and give every function fresh
+        environments."""
+        self._reread(None)
+        for job in self._jobs.values():
+            job.start()
+        self._reload(
+            dict.fromkeys(
+                name for name, one in self._served.app.functions.items() if one.build is None
+            )
+        )
+
+    async def close(self) -> None:
+        self._closed = True
+        self._detach()
+        if self._timer is not None:
+            self._timer.cancel()
+        await asyncio.gather(*(job.close() for job in self._jobs.values()))
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._watch is not None:
+            self._watch.close()
+
+    # what changed
+
+    def _changed(self, changes: Iterable[Change]) -> None:
+        assert self._plan is not None
+        wanted: dict[str, Path | None] = {}
+        for root, path in changes:
+            if root in self._files:
+                self._reread(path)
+            wanted.update(dict.fromkeys(self._plan.code.get(root, ()), path))
+            for key in self._plan.sources.get(root, ()):
+                job = self._jobs.get(key)
+                if job is not None and job.concerns(path):
+                    job.changed(path)
+        self._reload(wanted)
+
+    def _pump(self) -> None:
+        """Take up what the watch knows by now."""
+        if self._watch is not None and self._plan is not None:
+            self._changed(self._watch.changes())
+
+    # functions
+
+    def _reload(self, wanted: dict[str, Path | None]) -> None:
+        self._wanted.update(wanted)
+        if not self._wanted or self._timer is not None:
+            return
+        loop = asyncio.get_running_loop()
+        wait = self._last + PACE_S - loop.time()
+        if wait <= 0:
+            self._go()
+        else:
+            self._timer = loop.call_later(wait, self._go)
+
+    def _go(self) -> None:
+        self._timer = None
+        self._last = asyncio.get_running_loop().time()
+        wanted, self._wanted = self._wanted, {}
+        wanted = {name: at for name, at in wanted.items() if name in self._served.app.functions}
+        if wanted:
+            self._keep(self._replace(wanted))
+
+    async def _replace(self, wanted: dict[str, Path | None]) -> None:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        rounds = {name: self._rounds.get(name, 0) + 1 for name in wanted}
+        self._rounds.update(rounds)
+        try:
+            await self._served.reload_functions(list(wanted))
+        except Exception as error:
+            self._happened(Failed(error, tuple(wanted)))
+            return
+        # Of a function that was saved again meanwhile the later reload tells.
+        done = tuple(name for name in wanted if self._rounds[name] == rounds[name])
+        if done:
+            self._happened(Reloaded(done, wanted[done[0]], loop.time() - begun))
+
+    # builds
+
+    async def _built(self, job: Job, error: LambdactlError | None, seconds: float) -> None:
+        # What the build has written is known before it counts as ended.
+        self._pump()
+        if error is not None:
+            self._happened(Failed(error, job.names))
+            return
+        self._happened(Built(job.names, seconds))
+        self._reload(dict.fromkeys(job.names))
+
+    # the manifest
+
+    def _reread(self, path: Path | None) -> None:
+        self._read_again = True
+        if not self._reading:
+            self._reading = True
+            self._keep(self._read(path))
+
+    async def _read(self, path: Path | None) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._read_again:
+                self._read_again = False
+                begun = loop.time()
+                reading = await asyncio.to_thread(read, self._load)
+                if self._read_again:
+                    continue
+                if reading.app is None:
+                    assert reading.error is not None
+                    # One of the files it needs may be what is mended next.
+                    self._files |= reading.files
+                    self._happened(Failed(reading.error))
+                else:
+                    await self._take_over(reading.app, reading.files, path, begun)
+                await self._watch_anew()
+        except Exception as error:
+            self._happened(Failed(error))
+        finally:
+            self._reading = False
+
+    async def _take_over(
+        self, app: App, files: frozenset[Path], path: Path | None, begun: float
+    ) -> None:
+        try:
+            await self._served.reload_app(app)
+        except LambdactlError as error:
+            self._files |= files
+            self._happened(Failed(error))
+            return
+        self._files = files
+        self._happened(Rerouted(path, asyncio.get_running_loop().time() - begun))
+        await self._take_over_builds(app)
+
+    async def _take_over_builds(self, app: App) -> None:
+        fresh: dict[Key, Job] = jobs_of(app, self._built)
+        for key, job in fresh.items():
+            known = self._jobs.pop(key, None)
+            if known is not None and known.is_like(job):
+                fresh[key] = known
+                continue
+            if known is not None:
+                await known.close()
+            job.start()
+        old, self._jobs = self._jobs, fresh
+        await asyncio.gather(*(job.close() for job in old.values()))
+
+    # the watch
+
+    async def _watch_anew(self) -> None:
+        """Watch what the app is made of now."""
+        plan = _plan(self._served.app, self._files, self._jobs)
+        if plan == self._plan and self._watch is not None:
+            return
+        fresh = await asyncio.to_thread(
+            Watch,
+            plan.roots,
+            keep=plan.keep,
+            apart=self._apart,
+            without=plan.without,
+            polling=self._polling,
+            poll_s=self._poll_s,
+            warn=self._warn_in(asyncio.get_running_loop()),
+        )
+        if self._closed:
+            fresh.close()
+            return
+        before, self._watch = self._watch, fresh
+        rest = before.changes() if before is not None else []
+        self._detach()
+        if rest:
+            self._changed(rest)
+        self._plan = plan
+        if before is not None:
+            before.close()
+        self._detach = fresh.attach(asyncio.get_running_loop(), self._changed)
+
+    def _warn_in(self, loop: asyncio.AbstractEventLoop) -> Callable[[str], None]:
+        def warn(message: str) -> None:
+            loop.call_soon_threadsafe(self._warn, message)
+
+        return warn
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+class _Plan(NamedTuple):
+    """What to watch, and what each root is part of."""
+
+    code: dict[Path, list[str]]
+    """Root to functions."""
+    sources: dict[Path, list[Key]]
+    """Root to builds."""
+    files: frozenset[Path]
+    keep: frozenset[Path]
+    without: dict[Path, list[Path]]
+
+    @property
+    def roots(self) -> list[Path]:
+        return list(dict.fromkeys([*self.code, *self.sources, *self.files]))
+
+
+def _plan(app: App, files: frozenset[Path], jobs: dict[Key, Job]) -> _Plan:
+    code: dict[Path, list[str]] = {}
+    keep: set[Path] = set()
+    for function in app.functions.values():
+        for root in _made_of(app, function):
+            code.setdefault(root, []).append(function.name)
+        keep |= _handler_files(function)
+    sources: dict[Path, list[Key]] = {}
+    without: dict[Path, list[Path]] = {}
+    for key, job in jobs.items():
+        for root in sources_of(job.build):
+            sources.setdefault(root, []).append(key)
+            if root not in code:
+                without.setdefault(root, []).extend(job.outputs)
+    return _Plan(code, sources, files, frozenset(keep), without)
+
+
+def _made_of(app: App, function: Function) -> list[Path]:
+    """The files and folders that a function's environments read."""
+    roots = [app.layers[name].path for name in function.layers if name in app.layers]
+    code = function.code.path
+    if function.build is not None or code is None:
+        # Built code is read again when a build is through, and only then: half of it is none.
+        return roots
+    roots.append(code)
+    if function.code.kind == "folder" and "/" in (function.handler or ""):
+        # Named by the manifest, so it is code even where git ignores it (dist/index.handler).
+        roots.append((code / (function.handler or "")).parent)
+    return roots
+
+
+def _handler_files(function: Function) -> set[Path]:
+    """The file that the handler is in, whatever git thinks of it."""
+    if function.code.kind != "folder" or function.code.path is None:
+        return set()
+    stem = (function.handler or "").rpartition(".")[0]
+    names = [stem + suffix for suffix in _SUFFIXES] if stem else []
+    return {function.code.path / name for name in (*names, "bootstrap")}
