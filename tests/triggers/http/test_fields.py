@@ -17,6 +17,7 @@ from lambdactl.triggers.http.fields import (
     media_type,
     pairs,
     query_maps,
+    server_name,
     stable_id,
 )
 
@@ -93,6 +94,21 @@ def test_bodies(body, binary, expected):
 )
 def test_media_types(types, value, matches):
     assert media_matcher(types)(media_type(value)) is matches
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("shop.test:3000", ("shop.test:3000", "shop", "3000")),
+        ("localhost", ("localhost", "localhost", "")),
+        ("127.0.0.1:80", ("127.0.0.1:80", "127.0.0.1", "80")),
+        ("[::1]:3000", ("[::1]:3000", "[::1]", "3000")),
+        ("[::1]", ("[::1]", "[::1]", "")),
+        ("", ("", "", "")),
+    ],
+)
+def test_names_of_the_server(host, expected):
+    assert server_name(host) == expected
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1))

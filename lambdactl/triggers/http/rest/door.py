@@ -176,8 +176,10 @@ class RestDoor:
         return found
 
     def _late(self, call: Call) -> Response:
-        seconds = call.route.integration.timeout_s
-        reason = f"no answer within {seconds:g} s; the function runs on"
+        integration = call.route.integration
+        reason = f"no answer within {integration.timeout_s:g} s"
+        if integration.function is not None:
+            reason += "; the function runs on"
         return self._refused(call, Refusal("INTEGRATION_TIMEOUT", reason=reason))
 
     def _refused(self, call: Call, refusal: Refusal) -> Response:

@@ -25,6 +25,7 @@ from lambdactl.triggers.http.fields import (
     server_name,
     stable_id,
 )
+from lambdactl.triggers.http.forwarded import forwarded_for, port
 
 # "Important notes": what API Gateway drops of a request to a Lambda integration
 # (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html).
@@ -54,7 +55,9 @@ class Prepared:
     """What events of one route have in common.
 
     :ivar context: the part of ``requestContext`` that never changes.
+    :ivar stage: with a slash before it.
     :ivar binary: whether a body of a media type is passed on in Base64; None when none is.
+    :ivar signed: requests are signed (``AWS_IAM``).
     """
 
     resource: str
@@ -183,13 +186,10 @@ def _headers(call: Call, fixed: Prepared) -> Headers:
     authorization = joined.get("authorization")
     if authorization is not None and (fixed.signed or authorization.startswith("AWS4-HMAC-SHA256")):
         headers = [pair for pair in headers if pair[0].lower() != "authorization"]
-    before = joined.get("x-forwarded-for")
-    address, scheme = request.source_ip, request.scheme
-    port = server_name(joined.get("host", ""))[2]
     return [
         *headers,
         ("X-Amzn-Trace-Id", call.trace_id),
-        ("X-Forwarded-For", f"{before}, {address}" if before else address),
-        ("X-Forwarded-Port", port or ("443" if scheme == "https" else "80")),
-        ("X-Forwarded-Proto", scheme),
+        ("X-Forwarded-For", forwarded_for(request)),
+        ("X-Forwarded-Port", port(request)),
+        ("X-Forwarded-Proto", request.scheme),
     ]

@@ -176,7 +176,7 @@ def _headers(answer: dict[str, Any]) -> tuple[Headers, bool]:
     found: Headers = []
     typed = False
     several = answer.get("multiValueHeaders")
-    if several:
+    if several is not None:
         if type(several) is not dict:
             _malformed(f"`multiValueHeaders` is {_kind(several)} instead of an object")
         for name, values in several.items():
@@ -187,7 +187,7 @@ def _headers(answer: dict[str, Any]) -> tuple[Headers, bool]:
                 typed = typed or is_type
                 found.extend((out, _value(name, value)) for value in values)
     single = answer.get("headers")
-    if single:
+    if single is not None:
         if type(single) is not dict:
             _malformed(f"`headers` is {_kind(single)} instead of an object")
         for name, value in single.items():
@@ -197,8 +197,6 @@ def _headers(answer: dict[str, Any]) -> tuple[Headers, bool]:
                 pair = (out, _value(name, value))
                 if not several or pair not in found:
                     found.append(pair)
-    elif single is not None and type(single) is not dict:
-        _malformed(f"`headers` is {_kind(single)} instead of an object")
     return found, typed
 
 

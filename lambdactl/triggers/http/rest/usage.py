@@ -14,20 +14,10 @@ from dataclasses import dataclass, field
 
 from lambdactl.manifest.apis import Api, ApiKey, Throttle, UsagePlan
 from lambdactl.triggers.http.calls import Call, Refusal, Setting
-
-# An account's own limits, which stand in for a rate or a burst that is not given.
-_ACCOUNT_RATE = 10_000.0
-_ACCOUNT_BURST = 5_000
+from lambdactl.triggers.http.throttle import Bucket
 
 _EVERY_METHOD = "*/*"
 _DAY_S = 24 * 60 * 60
-
-
-@dataclass(slots=True)
-class _Bucket:
-    tokens: float
-    filled: float
-    """When it had so many, on the clock's stopwatch."""
 
 
 @dataclass(slots=True)
@@ -42,7 +32,7 @@ class _Period:
 class _Counts:
     """What outlives the reload of a manifest."""
 
-    buckets: dict[tuple[str, ...], _Bucket] = field(default_factory=dict)
+    buckets: dict[tuple[str, ...], tuple[Throttle, Bucket]] = field(default_factory=dict)
     periods: dict[tuple[str, str], _Period] = field(default_factory=dict)
 
 
@@ -102,17 +92,12 @@ class Usage:
         return key
 
     def _take(self, name: tuple[str, ...], throttle: Throttle) -> None:
-        rate = _ACCOUNT_RATE if throttle.rate is None else throttle.rate
-        burst = _ACCOUNT_BURST if throttle.burst is None else throttle.burst
-        now = self._clock.monotonic()
-        bucket = self._counts.buckets.get(name)
-        if bucket is None:
-            bucket = self._counts.buckets[name] = _Bucket(burst, now)
-        bucket.tokens = min(burst, bucket.tokens + (now - bucket.filled) * rate)
-        bucket.filled = now
-        if bucket.tokens < 1:
+        throttled, bucket = self._counts.buckets.get(name, (None, None))
+        if bucket is None or throttled != throttle:
+            bucket = Bucket(throttle, self._clock)
+            self._counts.buckets[name] = (throttle, bucket)
+        if not bucket.take():
             raise Refusal("THROTTLED")
-        bucket.tokens -= 1
 
     def _count(self, plan: UsagePlan, quota: int, key: ApiKey) -> None:
         number = period(plan, self._clock.now())
