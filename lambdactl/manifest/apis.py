@@ -66,9 +66,12 @@ class IntegrationResponse:
 @dataclass(frozen=True, slots=True)
 class Integration:
     """Where a route leads. ``lambda_proxy`` passes everything on; ``lambda`` maps with templates;
-    ``mock`` answers by itself; ``http`` and ``http_proxy`` call ``uri``."""
+    ``mock`` answers by itself; ``http`` and ``http_proxy`` call ``uri``; ``unavailable`` is what
+    does not run on this machine (a service of AWS, named by ``uri``), and always fails."""
 
-    kind: Literal["lambda_proxy", "lambda", "mock", "http", "http_proxy"] = "lambda_proxy"
+    kind: Literal["lambda_proxy", "lambda", "mock", "http", "http_proxy", "unavailable"] = (
+        "lambda_proxy"
+    )
     function: str | None = None
     qualifier: str = "$LATEST"
     payload: Literal["v1", "v2"] = "v2"

@@ -13,7 +13,7 @@ from lambdactl.manifest.features import FunctionUrl
 from lambdactl.manifest.model import Function, Trigger
 from lambdactl.manifest.noted import note
 
-KINDS = ("lambda_proxy", "lambda", "mock", "http", "http_proxy")
+KINDS = ("lambda_proxy", "lambda", "mock", "http", "http_proxy", "unavailable")
 """The fields of a route, of which one says where it leads."""
 
 _TIMEOUTS: Mapping[str, float] = {"rest": 29.0, "http": 30.0, "websocket": 29.0, "alb": 900.0}
@@ -54,7 +54,7 @@ def integration(
 
     :raises UserError: a template's file can't be read.
     """
-    if api == "alb":
+    if api == "alb" and "function" in route:
         return Integration(
             "lambda_proxy",
             function=route["function"],
@@ -65,7 +65,7 @@ def integration(
     kind: Any = next(name for name in KINDS if name in route)
     given = route[kind]
     if isinstance(given, str):
-        given = {"uri" if kind.startswith("http") else "function": given}
+        given = {"function" if kind.startswith("lambda") else "uri": given}
     responses = tuple(_response(fields, root, where) for fields in given.get("responses", ()))
     templates = texts_of(given.get("request_templates", {}), root, where)
     if kind == "mock" and "request_templates" not in given:
