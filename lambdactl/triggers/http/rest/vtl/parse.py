@@ -1,0 +1,454 @@
+"""Template text to nodes, with the habits of Velocity 1.7's own parser.
+
+Which blanks and line ends a directive takes with it, what a backslash escapes and which ``$`` and
+``#`` are plain text was found out by giving Velocity 1.7 templates to render
+(docs/decisions/vtl.md). The language: https://velocity.apache.org/engine/1.7/vtl-reference.html.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NoReturn
+
+from lambdactl.triggers.http.rest.vtl.errors import VtlError
+from lambdactl.triggers.http.rest.vtl.nodes import (
+    Binary,
+    Block,
+    Break,
+    Call,
+    Define,
+    Expression,
+    Fails,
+    Foreach,
+    If,
+    Index,
+    Interpolated,
+    ListOf,
+    Literal,
+    MapOf,
+    Node,
+    Not,
+    Property,
+    Range,
+    Reference,
+    Set,
+    Stop,
+    Text,
+)
+
+_PLAIN = re.compile(r"[^$#\\]+")
+_BLANKS = re.compile(r"[ \t]*")
+_SPACE = re.compile(r"\s*")
+_LINE_END = re.compile(r"[ \t]*(?:\r\n|\n|\r)")
+_BACKSLASHES = re.compile(r"\\+")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_REFERENCE = re.compile(r"\$!?(\{?)([A-Za-z_][A-Za-z0-9_-]*)")
+_PROPERTY = re.compile(r"\.([A-Za-z_][A-Za-z0-9_-]*)")
+_WORD = re.compile(r"#(?:\{([A-Za-z][A-Za-z0-9_-]*)\}|([A-Za-z][A-Za-z0-9_-]*))")
+_SET = re.compile(r"#(?:\{set\}|set)[ \t]*\(")
+_IN = re.compile(r"in\b")
+_OPEN = re.compile(r"\s*\(")
+_LITERAL_TEXT = re.compile(r"#\[\[(.*?)\]\]#", re.DOTALL)
+_NUMBER = re.compile(r"-?(?:\d+\.\d+(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\d+)")
+_SINGLE = re.compile(r"'((?:[^']|'')*)'")
+_DOUBLE = re.compile(r'"((?:[^"]|"")*)"')
+_END = re.compile(r"#(?:\{end\}|end(?![A-Za-z0-9_-]))")
+
+_OPERATORS: tuple[tuple[re.Pattern[str], dict[str, str]], ...] = (
+    (re.compile(r"\|\||or\b"), {"or": "||"}),
+    (re.compile(r"&&|and\b"), {"and": "&&"}),
+    (re.compile(r"==|!=|eq\b|ne\b"), {"eq": "==", "ne": "!="}),
+    (re.compile(r"<=|>=|<|>|(?:lt|le|gt|ge)\b"), {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}),
+    (re.compile(r"[+-]"), {}),
+    (re.compile(r"[*/%]"), {}),
+)
+"""Loosest first, with the words that stand for signs."""
+
+_DIRECTIVES = frozenset(
+    "set if elseif else end foreach define literal macro stop break include parse".split()
+)
+"""``#evaluate`` is text to API Gateway, and so is the call of a macro; a macro's definition
+vanishes."""
+
+
+def parse(text: str) -> Block:
+    """The nodes of a template.
+
+    :raises VtlError: it is no template; the message has the line and the column.
+    """
+    try:
+        return _Parser(text).template()
+    except RecursionError:
+        raise VtlError("the template is nested too deeply") from None
+
+
+class _Parser:
+    def __init__(self, text: str, *, nested: bool = False, line: int = 1) -> None:
+        self.text = text
+        self.at = 0
+        self.nested = nested
+        self.first_line = line
+
+    # --- Text and directives -----------------------------------------------------------------
+
+    def template(self) -> Block:
+        nodes, word = self.block()
+        if word:
+            self.fail(f"#{word} without the directive it belongs to", back=len(word) + 1)
+        return nodes
+
+    def block(self) -> tuple[Block, str]:
+        """Nodes up to ``#end``, ``#else`` or ``#elseif`` (which is passed by and returned), or up
+        to the end (``""``)."""
+        nodes: list[Node] = []
+        text = self.text
+        while self.at < len(text):
+            sign = text[self.at]
+            if sign == "$":
+                nodes.append(self.dollar())
+            elif sign == "\\":
+                nodes.append(Text(self.backslashes()))
+            elif sign != "#":
+                plain = _PLAIN.match(text, self.at)
+                assert plain is not None
+                self.at = plain.end()
+                # Blanks before #set are part of it, unless other text is before them.
+                if plain[0].strip(" \t") or not _SET.match(text, self.at):
+                    nodes.append(Text(plain[0]))
+            elif text.startswith("##", self.at):
+                end = text.find("\n", self.at)
+                self.at = len(text) if end < 0 else end + 1
+            elif text.startswith("#*", self.at):
+                end = text.find("*#", self.at + 2)
+                self.at = len(text) if end < 0 else end + 2
+            elif raw := _LITERAL_TEXT.match(text, self.at):
+                nodes.append(Text(raw[1]))
+                self.at = raw.end()
+            else:
+                node = self.hash()
+                if isinstance(node, str):
+                    return tuple(nodes), node
+                if node is not None:
+                    nodes.append(node)
+        return tuple(nodes), ""
+
+    def backslashes(self) -> str:
+        """An odd backslash before a reference or a directive makes text of it; of an even number
+        half are left. Anywhere else they are text."""
+        found = _BACKSLASHES.match(self.text, self.at)
+        assert found is not None
+        self.at = found.end()
+        halves, odd = divmod(len(found[0]), 2)
+        if reference := _REFERENCE.match(self.text, self.at):
+            if odd:
+                start = self.at
+                self.reference(reference)
+                return "\\" * halves + self.text[start : self.at]
+            return "\\" * halves
+        word = _WORD.match(self.text, self.at)
+        if not word or (word[1] or word[2]) not in _DIRECTIVES:
+            return found[0]
+        if odd:
+            self.at = word.end()
+            return "\\" * halves + word[0]
+        return found[0] if _SET.match(self.text, self.at) else "\\" * halves
+
+    def dollar(self) -> Node:
+        found = _REFERENCE.match(self.text, self.at)
+        if found:
+            return self.reference(found)
+        start = self.at
+        self.at += 2 if self.text.startswith("$!", start) else 1
+        if self.at >= len(self.text) and not self.nested:
+            self.fail("the template ends with a $", back=1)
+        return Text(self.text[start : self.at])
+
+    def hash(self) -> Node | str | None:
+        """A directive; the word of one that ends a block; None for one that leaves nothing."""
+        text, start = self.text, self.at
+        found = _WORD.match(text, start)
+        if not found:
+            self.at += 1
+            if self.at >= len(text) and not self.nested:
+                self.fail("the template ends with a #", back=1)
+            return Text("#")
+        word = found[1] or found[2]
+        self.at = found.end()
+        if word not in _DIRECTIVES or (word == "set" and not _SET.match(text, start)):
+            return Text(self.unknown(start))
+        if word in ("end", "else"):
+            self.line_end()
+            return word
+        if word == "elseif":
+            return word
+        if word == "stop":
+            return Stop()
+        if word == "break":
+            return Break()
+        if word in ("include", "parse"):
+            return Fails(f"#{word} has nothing to read from in API Gateway")
+        if not (opened := _OPEN.match(text, self.at)):
+            self.fail(f"#{word} wants ( here")
+        self.at = opened.end()
+        return self.directive(word)
+
+    def directive(self, word: str) -> Node | None:
+        """What stands behind ``#word(``."""
+        if word == "set":
+            self.space()
+            braced = self.text.startswith(("${", "$!"), self.at)
+            target = self.expect_reference()
+            self.space()
+            self.expect("=")
+            value = self.expression()
+            self.close()
+            # Velocity 1.7 forgets what is set to ${name} or $!name.
+            return None if braced and not target.steps else Set(target, value)
+        if word == "if":
+            return self.condition()
+        if word == "foreach":
+            self.space()
+            loop = self.expect_reference()
+            self.space()
+            if not _IN.match(self.text, self.at):
+                self.fail("#foreach wants `in` here")
+            self.at += 2
+            items = self.expression()
+            self.close()
+            return Foreach(loop.root, items, self.body(word))
+        if word == "define":
+            self.space()
+            block = self.expect_reference()
+            self.close()
+            return Define(block.root, self.body(word))
+        end = self.text.find(")", self.at)
+        if end < 0:
+            self.fail(f"#{word} wants ) somewhere")
+        self.at = end
+        self.close()
+        if word == "macro":
+            self.body(word)
+            return None
+        found = _END.search(self.text, self.at)
+        if not found:
+            self.fail(f"#{word} has no #end")
+        raw = self.text[self.at : found.start()]
+        self.at = found.end()
+        self.line_end()
+        return Text(raw)
+
+    def condition(self) -> If:
+        branches: list[tuple[Expression, Block]] = []
+        while True:
+            test = self.expression()
+            self.close()
+            body, word = self.block()
+            branches.append((test, body))
+            if word == "elseif":
+                if not (opened := _OPEN.match(self.text, self.at)):
+                    self.fail("#elseif wants ( here")
+                self.at = opened.end()
+                continue
+            if word == "else":
+                return If(tuple(branches), self.body("if"))
+            if word == "end":
+                return If(tuple(branches), ())
+            self.fail("#if has no #end")
+
+    def body(self, word: str) -> Block:
+        nodes, end = self.block()
+        if end != "end":
+            self.fail(
+                f"#{word} has #{end} where its #end should be" if end else f"#{word} has no #end"
+            )
+        return nodes
+
+    def unknown(self, start: int) -> str:
+        """``#name`` that means nothing is text, and so are its arguments."""
+        if opened := _OPEN.match(self.text, self.at):
+            self.at = opened.end()
+            depth = 1
+            while depth:
+                if self.at >= len(self.text):
+                    self.fail("( without )")
+                quoted = _DOUBLE.match(self.text, self.at) or _SINGLE.match(self.text, self.at)
+                if quoted:
+                    self.at = quoted.end()
+                    continue
+                depth += {"(": 1, ")": -1}.get(self.text[self.at], 0)
+                self.at += 1
+        return self.text[start : self.at]
+
+    # --- References and expressions ----------------------------------------------------------
+
+    def reference(self, found: re.Match[str]) -> Reference:
+        line = self.line()
+        self.at = found.end()
+        steps: list[Property | Index | Call] = []
+        while True:
+            if name := _PROPERTY.match(self.text, self.at):
+                self.at = name.end()
+                if self.text.startswith("(", self.at):
+                    self.at += 1
+                    steps.append(Call(name[1], self.arguments(")")))
+                else:
+                    steps.append(Property(name[1]))
+            elif self.text.startswith("[", self.at):
+                self.at += 1
+                steps.append(Index(self.expression()))
+                self.space()
+                self.expect("]")
+            else:
+                break
+        if found[1]:
+            self.expect("}")
+        return Reference(found[2], tuple(steps), line)
+
+    def expect_reference(self) -> Reference:
+        found = _REFERENCE.match(self.text, self.at)
+        if not found:
+            self.fail("a reference ($name) is wanted here")
+        return self.reference(found)
+
+    def arguments(self, end: str) -> tuple[Expression, ...]:
+        """Expressions with commas between them, up to ``end``."""
+        items: list[Expression] = []
+        self.space()
+        while not self.text.startswith(end, self.at):
+            if items:
+                self.expect(",")
+            items.append(self.expression(word=end == ")"))
+            self.space()
+        self.at += 1
+        return tuple(items)
+
+    def expression(self, level: int = 0, *, word: bool = False) -> Expression:
+        if level == len(_OPERATORS):
+            return self.unary(word=word)
+        pattern, words = _OPERATORS[level]
+        left = self.expression(level + 1, word=word)
+        while True:
+            self.space()
+            if not (sign := pattern.match(self.text, self.at)):
+                return left
+            self.at = sign.end()
+            right = self.expression(level + 1)
+            left = Binary(words.get(sign[0], sign[0]), left, right)
+
+    def unary(self, *, word: bool) -> Expression:
+        self.space()
+        text, at = self.text, self.at
+        sign = text[at : at + 1]
+        if sign == "!":
+            self.at += 1
+            return Not(self.unary(word=False))
+        if sign == "$":
+            return self.expect_reference()
+        if sign == "(":
+            self.at += 1
+            inner = self.expression()
+            self.space()
+            self.expect(")")
+            return inner
+        if sign == "[":
+            self.at += 1
+            return self.list_or_range()
+        if sign == "{":
+            self.at += 1
+            return self.map()
+        if single := _SINGLE.match(text, at):
+            self.at = single.end()
+            return Literal(single[1].replace("''", "'"))
+        if double := _DOUBLE.match(text, at):
+            line = self.line()
+            self.at = double.end()
+            return interpolated(double[1].replace('""', '"'), line)
+        if number := _NUMBER.match(text, at):
+            self.at = number.end()
+            digits = number[0]
+            whole = digits.lstrip("-").isdigit()
+            return Literal(int(digits) if whole and len(digits) < 4000 else float(digits))
+        name = _NAME.match(text, at)
+        if name:
+            self.at = name.end()
+            if name[0] in ("true", "false"):
+                return Literal(name[0] == "true")
+            if name[0] == "not":
+                return Not(self.unary(word=False))
+            if word:
+                # A bare word among arguments is nothing: that is how `null` comes to work there.
+                return Literal(None)
+            self.at = at
+        self.fail("a value is wanted here")
+
+    def list_or_range(self) -> Expression:
+        self.space()
+        if self.text.startswith("]", self.at):
+            self.at += 1
+            return ListOf(())
+        first = self.expression()
+        self.space()
+        if self.text.startswith("..", self.at):
+            self.at += 2
+            last = self.expression()
+            self.space()
+            self.expect("]")
+            return Range(first, last)
+        if self.text.startswith(",", self.at):
+            self.at += 1
+            return ListOf((first, *self.arguments("]")))
+        self.expect("]")
+        return ListOf((first,))
+
+    def map(self) -> Expression:
+        items: list[tuple[Expression, Expression]] = []
+        self.space()
+        while not self.text.startswith("}", self.at):
+            if items:
+                self.expect(",")
+            key = self.expression()
+            self.space()
+            self.expect(":")
+            items.append((key, self.expression()))
+            self.space()
+        self.at += 1
+        return MapOf(tuple(items))
+
+    # --- Small things ------------------------------------------------------------------------
+
+    def space(self) -> None:
+        found = _SPACE.match(self.text, self.at)
+        assert found is not None
+        self.at = found.end()
+
+    def close(self) -> None:
+        """The ``)`` of a directive, with the line end behind it."""
+        self.space()
+        self.expect(")")
+        self.line_end()
+
+    def line_end(self) -> None:
+        if found := _LINE_END.match(self.text, self.at):
+            self.at = found.end()
+
+    def expect(self, sign: str) -> None:
+        if not self.text.startswith(sign, self.at):
+            self.fail(f"{sign} is wanted here")
+        self.at += len(sign)
+
+    def line(self) -> int:
+        return self.first_line + self.text.count("\n", 0, self.at)
+
+    def fail(self, message: str, *, back: int = 0) -> NoReturn:
+        at = self.at - back
+        column = at - (self.text.rfind("\n", 0, at) + 1) + 1
+        raise VtlError(
+            f"line {self.first_line + self.text.count(chr(10), 0, at)}, column {column}: {message}"
+        )
+
+
+def interpolated(text: str, line: int) -> Expression:
+    """A string in double quotes, cheap where nothing in it needs rendering."""
+    if "$" not in text and "#" not in text:
+        return Literal(text)
+    return Interpolated(_Parser(text, nested=True, line=line).template())
