@@ -186,6 +186,14 @@ def test_a_mock_answers_without_a_function():
     assert served.functions.calls == []
 
 
+def test_a_service_of_aws_fails_and_is_named():
+    service = Integration(kind="unavailable", uri="arn:aws:apigateway:eu-west-1:sqs:path/1/queue")
+    served = Served(api(route(integration=service)))
+    made = served.ask()
+    assert (made.status, made.body) == (504, b'{"message":"Internal server error"}')
+    assert "sqs:path/1/queue does not run on this machine" in served.told[0]
+
+
 def test_doors_are_made_by_kind():
     from lambdactl.triggers.http.doors import door
     from lambdactl.triggers.http.rest import RestDoor
