@@ -201,6 +201,8 @@ class Serving:
             for port in opened:
                 self._ports.pop(port.port, None)
                 await port.close()
+            # Health checks of a load balancer have begun.
+            await asyncio.gather(*(one.close() for one in doors.values()))
             raise
         # Nothing can fail from here on.
         self._invoker.adopt(self.app, variables)
