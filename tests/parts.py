@@ -66,6 +66,7 @@ PARTS: dict[str, Callable[[], str | None]] = {
     "gcc": _program("gcc"),
     "git": _program("git"),
     "node": _program("node"),
+    "openssl": _program("openssl"),
     "pythons": lambda: next(iter(other_pythons().values()), None),
     "ruby": _program("ruby"),
     "setpriv": _program("setpriv"),

@@ -44,6 +44,8 @@ VANISHED = (1006, "")
 class Listener(Interface):
     """Who is told what happens on connections: the door that serves the API at present."""
 
+    closed: bool
+
     def message(self, connection: Connection, text: str) -> None: ...
 
     def ended(self, connection: Connection, closed: tuple[int, str]) -> None: ...
@@ -56,6 +58,20 @@ class Connections:
 
     open: dict[str, Connection] = field(default_factory=dict)
     listener: Listener | None = None
+    successor: Listener | None = None
+
+    def join(self, door: Listener) -> None:
+        """Make ``door`` the listener, as soon as the present one is closed (it never is when
+        something else in the saved manifest turns out to be wrong)."""
+        if self.listener is None or self.listener.closed:
+            self.listener = door
+        else:
+            self.successor = door
+
+    def leave(self, door: Listener) -> None:
+        """``door`` is closed."""
+        if self.listener is door and self.successor is not None:
+            self.listener, self.successor = self.successor, None
 
 
 class Connection:

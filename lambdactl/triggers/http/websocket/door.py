@@ -90,13 +90,13 @@ class WebSocketDoor:
         self._select = selector(api.selection)
         self._stages = ("", f"/{api.stage}")
         self._tasks: set[asyncio.Task[None]] = set()
-        self._closed = False
+        self.closed = False
         self._runners = _runners(api, setting)
         self._check = _checker(api, setting, self._routes.get("$connect"))
         self.connections: Connections = setting.kept.setdefault(
             f"websocket:{api.name}", Connections()
         )
-        self.connections.listener = self
+        self.connections.join(self)
 
     def knows(self, request: Request) -> bool:
         """Whether the path is this API's, for a connection or for ``@connections``."""
@@ -126,7 +126,8 @@ class WebSocketDoor:
 
     async def close(self) -> None:
         """Taken down. When no other door takes over soon, the clients are sent away."""
-        self._closed = True
+        self.closed = True
+        self.connections.leave(self)
         if self.connections.listener is self and self.connections.open:
             asyncio.get_running_loop().call_later(GRACE_S, self._send_away)
 
@@ -202,7 +203,7 @@ class WebSocketDoor:
     def ended(self, connection: Connection, closed: tuple[int, str]) -> None:
         """Start ``$disconnect``."""
         route = self._routes.get("$disconnect")
-        if route is not None and not self._closed:
+        if route is not None and not self.closed:
             self._start(self._disconnect(self._call(route, connection), connection, closed))
 
     async def _message(self, call: ConnectionCall, connection: Connection, text: str) -> None:

@@ -14,6 +14,7 @@ from lambdactl.manifest.apis import Api, Route
 from lambdactl.triggers.http.calls import Call, Setting, new_extended_id
 from lambdactl.triggers.http.exchange import Headers
 from lambdactl.triggers.http.fields import clf_time, header_maps, query_maps, stable_id
+from lambdactl.triggers.http.forwarded import forwarded_for, port
 from lambdactl.triggers.http.websocket.connection import Connection
 
 EventType = Literal["CONNECT", "MESSAGE", "DISCONNECT"]
@@ -56,7 +57,7 @@ def event(
     made: dict[str, Any] = {}
     if event_type == "CONNECT":
         request = call.request
-        made["headers"], made["multiValueHeaders"] = header_maps(_connect_headers(call, connection))
+        made["headers"], made["multiValueHeaders"] = header_maps(_connect_headers(call))
         single, multi = query_maps(request.query)
         if single:
             made["queryStringParameters"] = single
@@ -117,21 +118,16 @@ def request_context(call: Call, connection: Connection, event_type: EventType) -
     return context
 
 
-def _connect_headers(call: Call, connection: Connection) -> Headers:
+def _connect_headers(call: Call) -> Headers:
     """The client's headers without those that concern one hop, and with those that API Gateway
     adds."""
     request = call.request
     skipped = _HOP_BY_HOP | _FORWARDED
     headers = [pair for pair in request.headers if pair[0].lower() not in skipped]
-    before = request.header("x-forwarded-for")
-    _, _, port = connection.host.rpartition(":")
     return [
         *headers,
         ("X-Amzn-Trace-Id", call.trace_id),
-        ("X-Forwarded-For", f"{before}, {request.source_ip}" if before else request.source_ip),
-        ("X-Forwarded-Port", port if port.isdigit() else _USUAL_PORTS[request.scheme]),
+        ("X-Forwarded-For", forwarded_for(request)),
+        ("X-Forwarded-Port", port(request)),
         ("X-Forwarded-Proto", request.scheme),
     ]
-
-
-_USUAL_PORTS = {"http": "80", "https": "443"}

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import orjson
 
-from lambdactl.triggers.http.calls import new_uuid
+from lambdactl.execution.ids import new_uuid
 from lambdactl.triggers.http.exchange import Request, Response
 from lambdactl.triggers.http.websocket.connection import (
     MAX_MESSAGE_BYTES,

@@ -523,6 +523,10 @@ def test_connections_outlive_a_saved_manifest():
             await client.recv()
             old = served.door
             served.reload(api("+two", stage="Other", variables={"a": "b"}))
+            # Nothing changes before the old door is closed: something else in the manifest may be
+            # wrong, and all stays as it was.
+            await client.send('{"action": "one"}')
+            assert await client.recv() == '{"ACTION": "ONE"}'
             await old.close()
             await client.send('{"action": "two"}')
             assert await client.recv() == "two"
