@@ -60,8 +60,9 @@ def checker(authorizer: Authorizer, api: Api, setting: Setting) -> Check:
     return IamChecker(api, setting)
 
 
-def forget(setting: Setting) -> None:
-    """Drop all answers of authorizers that are kept: a function's code has changed, and what it
-    said before must not outlive it for minutes."""
-    for cache in memory(setting).caches.values():
-        cache.clear()
+def forget(setting: Setting, function: str) -> None:
+    """Drop the answers of the authorizer ``function`` that are kept: its code has changed, and what
+    it said before must not outlive it for minutes."""
+    for (*_, authorizer), cache in memory(setting).caches.items():
+        if authorizer.function == function:
+            cache.clear()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from lambdactl.execution.clock import Clock
+from lambdactl.manifest.apis import Authorizer
 from lambdactl.triggers.http.calls import Setting
 
 V = TypeVar("V")
@@ -62,9 +63,13 @@ class Cache(Generic[V]):
 @dataclass(slots=True)
 class Memory:
     """What the authorizers of a server share, whichever door they stand at. It outlives the reload
-    of a manifest, so that a save does not make every client's next request a slow one."""
+    of a manifest, so that a save does not make every client's next request a slow one.
 
-    caches: dict[Hashable, Cache[Any]] = field(default_factory=dict)
+    :ivar caches: answers of Lambda authorizers, by kind, name and stage of the API and authorizer.
+    :ivar keys: sets of public keys, by where they are from; the developer's AWS credentials.
+    """
+
+    caches: dict[tuple[str, str, str, Authorizer], Cache[Any]] = field(default_factory=dict)
     keys: dict[Hashable, Any] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
 

@@ -144,7 +144,10 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 def _date(seconds: float) -> str:
     """``Wed Nov 02 18:40:52 UTC 2022``."""
-    moment = time.gmtime(seconds)
+    try:
+        moment = time.gmtime(seconds)
+    except (OverflowError, ValueError, OSError):
+        return str(seconds)
     # Not strftime: names must not depend on the locale.
     day, month = _DAYS[moment.tm_wday], _MONTHS[moment.tm_mon - 1]
     clock = f"{moment.tm_hour:02}:{moment.tm_min:02}:{moment.tm_sec:02}"

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+
+from lambdactl.triggers.http.authorizers.wildcards import matches
 
 Condition = Callable[[Mapping[str, str]], bool]
 """Takes what is known about a request: lower-case keys to values."""
@@ -21,8 +23,6 @@ class PolicyError(ValueError):
 
 
 def _like(value: str, wanted: str) -> bool:
-    from lambdactl.triggers.http.authorizers.policy import matches
-
     return matches(wanted, value)
 
 
@@ -34,7 +34,9 @@ def _moment(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        return datetime.fromisoformat(text).timestamp()
+        moment = datetime.fromisoformat(text)
+        # Without a zone it is UTC, not the time of this machine.
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 _NUMBERS: dict[str, Callable[[float, float], bool]] = {

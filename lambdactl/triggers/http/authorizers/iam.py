@@ -11,10 +11,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from lambdactl.errors import LambdactlError
 from lambdactl.execution import credentials
 from lambdactl.manifest.apis import Api
 from lambdactl.triggers.http.authorizers import sigv4
-from lambdactl.triggers.http.authorizers.cache import tell_once
+from lambdactl.triggers.http.authorizers.cache import Cache, memory, tell_once
 from lambdactl.triggers.http.authorizers.keys import in_thread
 from lambdactl.triggers.http.authorizers.sigv4 import Signature, SignatureError
 from lambdactl.triggers.http.calls import Allowed, Call, Refusal, Setting
@@ -27,6 +28,28 @@ AGAIN_S = 60.0
 an access key that is not the known one."""
 
 
+class Own:
+    """The developer's credentials, looked up when they are first needed."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self._found: dict[str, str] = {}
+        self._looks = Cache[None](setting.clock, AGAIN_S)
+
+    async def of(self, access_key: str) -> dict[str, str] | None:
+        """The credentials, as environment variables, if this is their access key."""
+        if self._found.get("AWS_ACCESS_KEY_ID") != access_key:
+            await self._looks.get("", self._look)
+        return self._found if self._found.get("AWS_ACCESS_KEY_ID") == access_key else None
+
+    async def _look(self) -> None:
+        try:
+            # A profile may have to ask a program or a website.
+            self._found = await in_thread(lambda: credentials.find(os.environ))
+        except LambdactlError as error:
+            tell_once(self._setting, f"your AWS credentials can't be read: {error}")
+
+
 class IamChecker:
     """The check of requests to an API that wants them signed."""
 
@@ -34,15 +57,14 @@ class IamChecker:
         self._setting = setting
         self._kind = api.kind
         self._service = SERVICES.get(api.kind, SERVICE)
-        self._own: dict[str, str] = {}
-        self._looked: float | None = None
+        self._own: Own = memory(setting).keys.setdefault("AWS", Own(setting))
 
     async def __call__(self, call: Call) -> None:
         try:
             signature = sigv4.read(call.request)
             sigv4.check_scope(signature, self._setting.region, self._service)
             sigv4.check_time(signature, self._setting.clock.now())
-            own = await self._credentials(signature.access_key)
+            own = await self._own.of(signature.access_key)
             if own is None:
                 tell_once(
                     self._setting,
@@ -64,16 +86,6 @@ class IamChecker:
                 context={"error_type": error.error_type},
             ) from error
         call.allowed = self._allowed(signature)
-
-    async def _credentials(self, access_key: str) -> dict[str, str] | None:
-        """The developer's credentials, if this is their access key."""
-        if self._own.get("AWS_ACCESS_KEY_ID") != access_key:
-            now = self._setting.clock.monotonic()
-            if self._looked is None or now - self._looked >= AGAIN_S:
-                self._looked = now
-                # A profile may have to ask a program or a website.
-                self._own = await in_thread(lambda: credentials.find(os.environ))
-        return self._own if self._own.get("AWS_ACCESS_KEY_ID") == access_key else None
 
     def _allowed(self, signature: Signature) -> Allowed:
         account = self._setting.account

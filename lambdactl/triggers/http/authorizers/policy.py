@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from lambdactl.triggers.http.authorizers.conditions import Condition, PolicyError, conditions
+from lambdactl.triggers.http.authorizers.wildcards import matches
 
-__all__ = ["Decision", "Policy", "PolicyError", "decide", "matches", "read"]
+__all__ = ["Decision", "Policy", "PolicyError", "decide", "read"]
 
 Decision = Literal["allow", "deny", "none"]
 """Allowed, denied by a statement, or spoken of by none (an implicit deny)."""
@@ -117,24 +118,3 @@ def _names(pattern: str, arn: str) -> bool:
     if len(wanted) == len(segments):
         return all(map(matches, wanted, segments))
     return matches(pattern, arn)
-
-
-def matches(pattern: str, text: str) -> bool:
-    """Whether ``text`` as a whole is like ``pattern``, in which ``*`` stands for any characters
-    and ``?`` for one. Takes no longer than the product of both lengths."""
-    at = star = mark = 0
-    after_star = -1
-    while at < len(text):
-        if star < len(pattern) and pattern[star] == "*":
-            after_star, mark = star + 1, at
-            star += 1
-        elif star < len(pattern) and pattern[star] in ("?", text[at]):
-            star += 1
-            at += 1
-        elif after_star >= 0:
-            # The last star takes one character more.
-            mark += 1
-            star, at = after_star, mark
-        else:
-            return False
-    return pattern[star:].strip("*") == ""

@@ -13,8 +13,8 @@ import hmac
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from typing import Any
+from email.utils import mktime_tz, parsedate_tz
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 from botocore.auth import SigV4Auth
@@ -174,16 +174,21 @@ def _scope(credential: str) -> tuple[str, str, str, str, str]:
 def _stamp(text: str) -> str:
     """A date in ISO 8601's basic format; a ``Date`` header may have HTTP's."""
     try:
-        time.strptime(text, _STAMP)
+        return time.strftime(_STAMP, time.strptime(text, _STAMP))
     except ValueError:
-        try:
-            return parsedate_to_datetime(text).strftime(_STAMP)
-        except ValueError:
-            raise _incomplete(
-                f"Date must be in ISO-8601 'basic format'. Got '{text}'. "
-                "See http://en.wikipedia.org/wiki/ISO_8601"
-            ) from None
-    return text
+        pass
+    sent = parsedate_tz(text)
+    try:
+        return time.strftime(_STAMP, time.gmtime(mktime_tz(sent))) if sent else _no_date(text)
+    except (ValueError, OverflowError, OSError):
+        return _no_date(text)
+
+
+def _no_date(text: str) -> NoReturn:
+    raise _incomplete(
+        f"Date must be in ISO-8601 'basic format'. Got '{text}'. "
+        "See http://en.wikipedia.org/wiki/ISO_8601"
+    )
 
 
 def check_scope(signature: Signature, region: str, service: str) -> None:
@@ -252,7 +257,7 @@ def check_value(
     signer = _Signer(Credentials(signature.access_key, secret), signature)
     # Clients that don't escape a query string as AWS does sign what AWS makes of it.
     found = any(
-        hmac.compare_digest(signer.of(request, query), signature.value)
+        hmac.compare_digest(signer.of(request, query).encode(), signature.value.encode())
         for query in _queries(request, signature)
     )
     if not found:
@@ -279,7 +284,8 @@ class _Signer(SigV4Auth):  # type: ignore[misc]
 
     def of(self, request: Request, query: str) -> str:
         """The signature of ``request``."""
-        url = f"http://{request.host}{request.prefix}{request.path}?{query}"
+        # The host that counts is among the headers.
+        url = f"http://localhost{request.prefix}{request.path}?{query}"
         made = AWSRequest(request.method, url, data=request.body)
         made.context["timestamp"] = self._signature.stamp
         made.context["headers"] = _signed_headers(request, self._signature.headers)

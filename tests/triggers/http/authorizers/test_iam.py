@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import email.utils
 import time
+from datetime import timedelta, timezone
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +13,8 @@ import pytest
 from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lambdactl.manifest.apis import Authorizer
 from lambdactl.triggers.http.calls import Allowed, Refusal
@@ -341,6 +346,50 @@ def test_a_date_header_will_do() -> None:
     request = signed(headers={"Date": "now"})
     assert request.header("x-amz-date") is None
     passed(guarded(), request)
+
+
+def test_a_date_header_may_have_another_zone() -> None:
+    request = signed(headers={"Date": "now"})
+    made = email.utils.parsedate_to_datetime(request.header("date") or "")
+    there = made.astimezone(timezone(timedelta(hours=2)))
+    request.headers = [
+        (name, email.utils.format_datetime(there) if name == "Date" else value)
+        for name, value in request.headers
+    ]
+    request._joined = None
+    # It is the same moment, so only the signature is another's.
+    assert refused(guarded(), request).message == MISMATCH
+
+
+ANY = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=20)
+
+
+@given(ANY, ANY, ANY, ANY, st.sampled_from(["", "%", "?a=\xff%zz", "#x"]))
+def test_whatever_is_sent_is_refused_in_words(
+    credential: str, headers: str, value: str, date: str, target: str
+) -> None:
+    clock = ManualClock()
+    good = f"{KEY}/20231114/us-east-1/execute-api/aws4_request"
+    for scope, stamp in ((credential, date), (good, date), (good, "20231114T221320Z")):
+        for names in (headers, "host", "host;x-amz-date"):
+            sent = {
+                "Host": value,
+                "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders={names}, "
+                f"Signature={value}",
+                "X-Amz-Date": stamp,
+            }
+            refused(guarded(clock=clock), parts.request(f"/{target}", headers=sent))
+
+
+def test_requests_at_the_same_time_wait_for_the_credentials() -> None:
+    async def main() -> None:
+        asked = guarded()
+        calls = [asked.call(signed(secret="wrong")) for _ in range(3)]
+        refusals = await asyncio.gather(*map(asked.check, calls), return_exceptions=True)
+        assert [getattr(each, "message", each) for each in refusals] == [MISMATCH] * 3
+        assert asked.told == []
+
+    run(main())
 
 
 def test_a_signature_without_the_host_is_none() -> None:

@@ -277,7 +277,10 @@ def test_routes_of_an_api_share_what_is_kept_and_other_apis_do_not() -> None:
         other = Api(name="other", kind="rest", stage="dev")
         await checker(TOKEN, other, asked.setting)(asked.call(parts.request("/", headers=AUTH)))
         assert len(functions.calls) == 2
-        forget(asked.setting)
+        forget(asked.setting, "another")
+        await asked.allowed("/", AUTH)
+        assert len(functions.calls) == 2
+        forget(asked.setting, "guard")
         await asked.allowed("/", AUTH)
         assert len(functions.calls) == 3
 

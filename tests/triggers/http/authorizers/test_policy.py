@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Any
 
@@ -7,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdactl.triggers.http.authorizers.policy import PolicyError, decide, matches, read
+from lambdactl.triggers.http.authorizers.policy import PolicyError, decide, read
+from lambdactl.triggers.http.authorizers.wildcards import matches
 
 ARN = "arn:aws:execute-api:us-east-1:123456789012:abc/dev/GET/pets/7"
 FACTS = {
@@ -175,3 +177,24 @@ def test_conditions(condition: Any, holds: bool) -> None:
 def test_what_is_no_policy_is_said(document: Any, words: str) -> None:
     with pytest.raises(PolicyError, match=re.escape(words)):
         read(document)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+operators = st.sampled_from(
+    ["StringLike", "IpAddress", "DateLessThan", "NumericEqualsIfExists", "Null", "Bool", "x"]
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["Effect", "Action", "Resource", "NotAction"]), json_values),
+    st.dictionaries(operators, st.dictionaries(st.sampled_from(list(FACTS)), json_values)),
+)
+def test_whatever_comes_is_a_policy_or_said_to_be_none(fields: Any, condition: Any) -> None:
+    for each in (fields, {**statement(), "Condition": condition}, {**statement(), **fields}):
+        with contextlib.suppress(PolicyError):
+            policy = read({"Statement": [each]})
+            assert decide(policy, ARN, FACTS) in ("allow", "deny", "none")
