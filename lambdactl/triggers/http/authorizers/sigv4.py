@@ -11,6 +11,7 @@ import calendar
 import hashlib
 import hmac
 import time
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import mktime_tz, parsedate_tz
@@ -115,8 +116,8 @@ def _from_header(request: Request, header: str) -> Signature:
         name, equals, value = part.partition("=")
         if not equals:
             raise _incomplete(
-                f"'{part}' not a valid key=value pair (missing equal-sign) in Authorization header:"
-                f" '{header}'."
+                "Invalid key=value pair (missing equal-sign) in Authorization header "
+                f"(hashed with SHA-256 and encoded with Base64): '{_hashed(header)}'."
             )
         fields[name] = value
     stamp = request.header("x-amz-date") or request.header("date")
@@ -130,7 +131,10 @@ def _from_header(request: Request, header: str) -> Signature:
             "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
         )
     if problems or not stamp:
-        raise _incomplete(f"{' '.join(problems)} Authorization={algorithm}")
+        raise _incomplete(
+            f"{' '.join(problems)} (Hashed with SHA-256 and encoded with Base64) "
+            f"Authorization={_hashed(header)}"
+        )
     return Signature(
         *_scope(fields["Credential"]),
         headers=tuple(fields["SignedHeaders"].lower().split(";")),
@@ -138,6 +142,11 @@ def _from_header(request: Request, header: str) -> Signature:
         stamp=_stamp(stamp),
         token=request.header("x-amz-security-token"),
     )
+
+
+def _hashed(header: str) -> str:
+    """A header as errors show it: a token in it is nobody's business."""
+    return b64encode(hashlib.sha256(header.encode("latin-1")).digest()).decode()
 
 
 def _from_query(fields: Mapping[str, str]) -> Signature:
