@@ -22,6 +22,7 @@ import orjson
 
 from lambdactl.manifest.apis import Api
 from lambdactl.triggers.http import alb_event
+from lambdactl.triggers.http.alb_actions import action
 from lambdactl.triggers.http.alb_health import Health
 from lambdactl.triggers.http.alb_rules import Rules
 from lambdactl.triggers.http.calls import Call, Refusal, Setting, invoke
@@ -39,6 +40,11 @@ class AlbDoor:
         self.api = api
         self._setting = setting
         self._rules = Rules(api.routes, setting.tell)
+        self._actions = {
+            id(route): action(route.integration)
+            for route in api.routes
+            if route.integration.kind == "mock"
+        }
         check = api.health_check
         self.health = Health(api, check, setting) if check is not None and check.enabled else None
         if self.health is not None:
@@ -64,6 +70,9 @@ class AlbDoor:
         route = self._rules.find(request)
         if route is None:
             return alb_event.page(404)
+        answer = self._actions.get(id(route))
+        if answer is not None:
+            return answer(request)
         if len(request.body) > alb_event.MAX_BYTES:
             return alb_event.page(413)
         call = Call(self._setting, self.api, route, request, {})

@@ -126,13 +126,18 @@ def response(payload: bytes, *, multi: bool) -> Response:
 
 
 def page(status: int) -> Response:
-    """What a load balancer answers by itself: a page of HTML."""
+    """What a load balancer answers by itself."""
     phrase = _PHRASES[status]
-    html = (
+    headers = [SERVER, ("Content-Type", "text/html")]
+    return Response(status, headers, html_page(status, phrase), phrase)
+
+
+def html_page(status: int, phrase: str) -> bytes:
+    """The page of HTML that says nothing but the status."""
+    return (
         f"<html>\r\n<head><title>{status} {phrase}</title></head>\r\n<body>\r\n"
         f"<center><h1>{status} {phrase}</h1></center>\r\n</body>\r\n</html>\r\n"
-    )
-    return Response(status, [SERVER, ("Content-Type", "text/html")], html.encode(), phrase)
+    ).encode()
 
 
 def raw_pairs(query: str) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdactl.errors import ThrottledError
-from lambdactl.manifest.apis import Api, HealthCheck, Integration, Route
+from lambdactl.manifest.apis import Api, HealthCheck, Integration, IntegrationResponse, Route
 from lambdactl.triggers.http.alb import AlbDoor
 from lambdactl.triggers.http.doors import door
 from lambdactl.triggers.http.exchange import Request, Response
@@ -268,6 +268,46 @@ def test_wildcards_are_those_of_a_simple_matcher(pattern: str, text: str) -> Non
 
     front = door(Api("balancer", "alb", (rule(paths=(f"/x{pattern}",)),)), setting())
     assert front.knows(request(f"/x{text}")) is simple(pattern, text)
+
+
+def itself(status: int, location: str | None = None, **templates: str) -> Route:
+    """A rule by which the load balancer answers by itself."""
+    parameters = {"method.response.header.Location": location} if location else {}
+    kinds = {name.replace("_", "/"): text for name, text in templates.items()}
+    response = IntegrationResponse(status, parameters=parameters, templates=kinds)
+    return Route("/*", Integration("mock", responses=(response,)))
+
+
+def test_a_fixed_response() -> None:
+    """https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-action-types.html"""
+    answer = answered(request("/"), itself(503, text_plain="down"))
+    assert (answer.status, answer.body) == (503, b"down")
+    assert answer.headers == [("Server", "awselb/2.0"), ("Content-Type", "text/plain")]
+    assert answered(request("/"), itself(204)).headers == [("Server", "awselb/2.0")]
+
+
+@pytest.mark.parametrize(
+    ("location", "target", "goes_to"),
+    [
+        (
+            "https://#{host}:443/#{path}?#{query}",
+            "/a%20b/c?x=1",
+            "https://shop.example:443/a%20b/c?x=1",
+        ),
+        (
+            "#{protocol}://#{host}:#{port}/new/#{path}?#{query}",
+            "/",
+            "http://shop.example:8080/new/",
+        ),
+        ("'https://other.example/'", "/a", "https://other.example/"),
+    ],
+)
+def test_a_redirect(location: str, target: str, goes_to: str) -> None:
+    came = request(target, headers={"Host": "shop.example:8080"})
+    answer = answered(came, itself(301, location))
+    assert answer.status == 301
+    assert dict(answer.headers)["Location"] == goes_to
+    assert b"301 Moved Permanently" in answer.body
 
 
 CHECK = HealthCheck(

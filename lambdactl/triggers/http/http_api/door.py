@@ -84,6 +84,8 @@ class _Way:
             from lambdactl.triggers.http.http_api.proxy import runner
 
             self.run = runner(integration)
+        elif integration.kind == "unavailable":
+            self.run = _unavailable
         else:
             self.run = _function_v1 if integration.payload == "v1" else _function_v2
 
@@ -185,6 +187,11 @@ async def _function_v2(call: Call) -> Response:
 
 async def _function_v1(call: Call) -> Response:
     return response.response_v1(await _invoke(call, orjson.dumps(event_v1(call), default=dict)))
+
+
+async def _unavailable(call: Call) -> Response:
+    what = call.route.integration.uri or "what this route leads to"
+    raise Refusal("INTEGRATION_FAILURE", reason=f"{what} does not run on this machine")
 
 
 async def _invoke(call: Call, event: bytes) -> bytes:

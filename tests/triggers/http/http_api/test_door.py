@@ -262,6 +262,14 @@ def test_an_authorizer_stands_before_preflights_of_its_route() -> None:
     assert answer.status == 401
 
 
+def test_what_does_not_run_here() -> None:
+    told: list[str] = []
+    sqs = Integration("unavailable", uri="SQS-SendMessage")
+    (answer,) = answered((Route("$default", sqs),), request("/"), told=told)
+    assert message(answer) == (500, {"message": "Internal Server Error"})
+    assert told == ["GET /: SQS-SendMessage does not run on this machine"]
+
+
 def test_knows_its_routes() -> None:
     front = door(Api("shop", "http", (Route("/pets", hello(), "GET"),)), setting())
     assert front.knows(request("/pets"))
