@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lambdactl.cli import params
+from lambdactl.cli.tables import table
 
 if TYPE_CHECKING:
     from lambdactl.manifest import App, Code, Trigger
@@ -65,12 +65,10 @@ def list_(
     if output == "json":
         click.echo(json.dumps(_document(app), indent=2, default=str))
         return
-    _table(
-        "Functions", ("NAME", "RUNTIME", "HANDLER", "MEMORY", "TIMEOUT", "CODE"), _functions(app)
-    )
-    _table("Triggers", ("FUNCTION", "KIND", "SOURCE"), _triggers(app))
-    _table("Layers", ("NAME", "PATH", "RUNTIMES", "USED BY"), _layers(app))
-    _table("State machines", ("NAME", "TYPE", "DEFINITION"), _state_machines(app))
+    table("Functions", ("NAME", "RUNTIME", "HANDLER", "MEMORY", "TIMEOUT", "CODE"), _functions(app))
+    table("Triggers", ("FUNCTION", "KIND", "SOURCE"), _triggers(app))
+    table("Layers", ("NAME", "PATH", "RUNTIMES", "USED BY"), _layers(app))
+    table("State machines", ("NAME", "TYPE", "DEFINITION"), _state_machines(app))
 
 
 def _functions(app: App) -> list[tuple[str, ...]]:
@@ -140,37 +138,6 @@ def _word(value: Any) -> str:
     if isinstance(value, tuple):
         return ",".join(map(str, value))
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
-
-
-def _table(title: str, header: Sequence[str], rows: list[tuple[str, ...]]) -> None:
-    if not rows:
-        return
-    if sys.stdout.isatty():
-        _rich_table(title, header, rows)
-        return
-    # Piped: no colours, nothing cut off, one line a row.
-    table = [tuple(header), *rows]
-    widths = [max(len(row[column]) for row in table) for column in range(len(header))]
-    click.echo(title)
-    for row in table:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo(f"  {'  '.join(cells)}".rstrip())
-    click.echo()
-
-
-def _rich_table(title: str, header: Sequence[str], rows: list[tuple[str, ...]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in header:
-        table.add_column(name, overflow="fold", header_style="bold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console = Console()
-    console.print(table)
-    console.print()
 
 
 def _document(app: App) -> dict[str, Any]:
