@@ -70,7 +70,9 @@ class Connections:
 
     def leave(self, door: Listener) -> None:
         """``door`` is closed."""
-        if self.listener is door and self.successor is not None:
+        if self.successor is door:
+            self.successor = None
+        elif self.listener is door and self.successor is not None:
             self.listener, self.successor = self.successor, None
 
 

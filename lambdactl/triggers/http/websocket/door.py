@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -26,6 +27,7 @@ from websockets.server import ServerProtocol
 from lambdactl.manifest.apis import Api, Route
 from lambdactl.triggers.http.calls import Refusal, Setting, invoke, limit, new_extended_id
 from lambdactl.triggers.http.exchange import Request, Response
+from lambdactl.triggers.http.throttle import Bucket
 from lambdactl.triggers.http.websocket import management
 from lambdactl.triggers.http.websocket.connection import (
     GOING_AWAY,
@@ -92,6 +94,10 @@ class WebSocketDoor:
         self._tasks: set[asyncio.Task[None]] = set()
         self.closed = False
         self._runners = _runners(api, setting)
+        throttles = (
+            (key, api.throttles.get(key) or api.throttles.get("*")) for key in self._routes
+        )
+        self._buckets = {key: Bucket(each, setting.clock) for key, each in throttles if each}
         self._check = _checker(api, setting, self._routes.get("$connect"))
         self.connections: Connections = setting.kept.setdefault(
             f"websocket:{api.name}", Connections()
@@ -175,6 +181,7 @@ class WebSocketDoor:
 
     async def _ask(self, call: ConnectionCall, connection: Connection) -> ProxyResponse:
         """What ``$connect`` says to the client."""
+        self._throttle(call.route)
         if self._check is not None:
             await self._check(call)
         timed_out = Refusal("INTEGRATION_TIMEOUT")
@@ -218,6 +225,7 @@ class WebSocketDoor:
         loop = asyncio.get_running_loop()
         timer = loop.call_later(call.route.integration.timeout_s, time_out)
         try:
+            self._throttle(call.route)
             answer = await self._run(call, connection, "MESSAGE", body=text)
         except Refusal as refusal:
             if not timed_out:
@@ -262,6 +270,9 @@ class WebSocketDoor:
 
         :raises Refusal: the function failed, or gave what is no proxy response.
         """
+        if call.route.integration.kind == "unavailable":
+            what = call.route.integration.uri or "what it leads to"
+            raise Refusal("INTEGRATION_FAILURE", reason=f"{what} is not on this machine")
         runner = self._runners.get(call.route.path)
         if runner is not None:
             call.request = _as_post(call.request, body)
@@ -275,13 +286,23 @@ class WebSocketDoor:
             raise Refusal("INTEGRATION_FAILURE", reason="the function failed")
         return proxy_response(result.payload)
 
+    def _throttle(self, route: Route) -> None:
+        """
+        :raises Refusal: the route has had more than its share.
+        """
+        bucket = self._buckets.get(route.path)
+        if bucket is not None and not bucket.take():
+            raise Refusal("THROTTLED")
+
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def _tell(self, route: Route, refusal: Refusal) -> None:
-        if refusal.reason:
+        # What ends with the server is no news.
+        over = self.closed and self.connections.listener is self
+        if refusal.reason and not over:
             self.setting.tell(f"{self.api.name} {route.path}: {refusal.reason}")
 
 
@@ -305,12 +326,32 @@ Runner = Callable[[ConnectionCall], Awaitable[Response]]
 
 def _runners(api: Api, setting: Setting) -> dict[str, Runner]:
     """The integrations that are no Lambda proxies, by route."""
-    others = [route for route in api.routes if route.integration.kind != "lambda_proxy"]
+    others = [route for route in api.routes if route.integration.kind not in _OWN]
     if not others:
         return {}
     from lambdactl.triggers.http.rest.integrations import runner
 
-    return {route.path: runner(api, route, setting) for route in others}
+    return {route.path: runner(api, _with_json_template(route), setting) for route in others}
+
+
+_OWN = frozenset({"lambda_proxy", "unavailable"})
+
+
+def _with_json_template(route: Route) -> Route:
+    """The route with the template that all its messages are mapped with: a WebSocket API chooses
+    it by an expression, mostly a constant, where a REST API goes by content type
+    (https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-data-transformations.html)."""
+    integration = route.integration
+    templates = integration.request_templates
+    if templates:
+        chosen = templates.get("application/json", templates.get("$default"))
+        template = next(iter(templates.values())) if chosen is None else chosen
+    elif integration.kind == "mock":
+        template = '{"statusCode": 200}'
+    else:
+        return route
+    mapped = replace(integration, request_templates={"application/json": template})
+    return replace(route, integration=mapped)
 
 
 def _as_post(request: Request, body: str | None) -> Request:

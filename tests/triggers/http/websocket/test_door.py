@@ -11,7 +11,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from lambdactl.errors import ThrottledError
-from lambdactl.manifest.apis import ApiKey, Integration, Route
+from lambdactl.manifest.apis import ApiKey, Integration, Route, Throttle
 from tests.aio import other_tasks, run, until
 from tests.clock import ManualClock
 from tests.triggers.http.websocket.parts import OK, Functions, api, serving
@@ -377,6 +377,41 @@ def test_the_stage_may_be_left_out():
                 async with connect(f"ws://localhost:{served.port}{path}") as client:
                     await client.send("x")
                     assert await client.recv() == "X"
+
+    run(main())
+
+
+def test_throttles():
+    throttles = {"*": Throttle(rate=1, burst=2), "$connect": Throttle(rate=1, burst=1)}
+    functions = Functions(connect=ok, default=lambda event: {"statusCode": 200, "body": "fine"})
+    made = api("$connect", "+$default", throttles=throttles)
+
+    async def main():
+        clock = ManualClock()
+        async with serving(made, functions, clock=clock) as served:
+            async with connect(served.url) as client:
+                with pytest.raises(InvalidStatus) as refused:
+                    await connect(served.url)
+                assert refused.value.response.status_code == 429
+                for expected in ("fine", "fine", "Too Many Requests"):
+                    await client.send("x")
+                    assert expected in await client.recv()
+                clock.spend(1)
+                await client.send("x")
+                assert await client.recv() == "fine"
+
+    run(main())
+
+
+def test_what_is_not_on_this_machine_fails():
+    routes = (Route("$default", Integration("unavailable", uri="a queue")),)
+
+    async def main():
+        async with serving(api(routes=routes), Functions()) as served:
+            async with connect(served.url) as client:
+                await client.send("x")
+                assert "Internal server error" in await client.recv()
+            assert served.told == ["chat $default: a queue is not on this machine"]
 
     run(main())
 
