@@ -54,7 +54,11 @@ _REFUSALS = {
         "MissingAuthenticationTokenException",
     ),
     "INVALID_SIGNATURE": (403, "Forbidden", "InvalidSignatureException"),
-    "EXPIRED_TOKEN": (403, "The security token included in the request is expired", None),
+    "EXPIRED_TOKEN": (
+        403,
+        "The security token included in the request is expired",
+        "ExpiredTokenException",
+    ),
     "AUTHORIZER_FAILURE": (500, "Internal server error", "InternalServerErrorException"),
     "AUTHORIZER_CONFIGURATION_ERROR": (
         500,
@@ -308,16 +312,20 @@ class WebSocketDoor:
 
 def _refused(refusal: Refusal, connection_id: str, request_id: str) -> Response:
     status, words, error = _REFUSALS.get(refusal.type, _FAILURE)
-    headers = [("Content-Type", "application/json"), ("x-amzn-RequestId", request_id)]
-    if error:
-        headers.append(("x-amzn-ErrorType", error))
-    return Response(status, headers, _error(words, connection_id, request_id))
+    error = refusal.context.get("error_type", error)
+    headers = [
+        ("Content-Type", "application/json"),
+        ("x-amzn-RequestId", request_id),
+        ("x-amzn-ErrorType", error),
+    ]
+    return Response(status, headers, _error(refusal.message or words, connection_id, request_id))
 
 
 def _error(message: str, connection_id: str, request_id: str) -> bytes:
     """An error as clients get it; the spaces are AWS's too."""
+    words = orjson.dumps(message).decode()
     return (
-        f'{{"message": "{message}", "connectionId":"{connection_id}", "requestId":"{request_id}"}}'
+        f'{{"message": {words}, "connectionId":"{connection_id}", "requestId":"{request_id}"}}'
     ).encode()
 
 

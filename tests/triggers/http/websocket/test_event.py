@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 
+import pytest
 from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
-from lambdactl.manifest.apis import Integration, Route
+from lambdactl.manifest.apis import Authorizer, Integration, Route
 from tests.aio import run, until
 from tests.clock import ManualClock
 from tests.triggers.http.websocket.parts import OK, Functions, api, serving
@@ -147,22 +150,19 @@ def test_connect_has_no_query_without_one_and_stage_variables_are_everywhere():
     assert all(event["stageVariables"] == {"table": "chats"} for event in events.values())
 
 
-def test_what_the_authorizer_found_is_in_every_event(monkeypatch):
-    from lambdactl.manifest.apis import Authorizer
-    from lambdactl.triggers.http import authorizers
-    from lambdactl.triggers.http.calls import Allowed
+def policy(effect: str) -> dict:
+    statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": "*"}
+    return {
+        "principalId": "me",
+        "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+        "context": {"tenant": "t1", "level": 3},
+    }
 
-    asked = []
 
-    def checker(authorizer, made, setting):
-        async def check(call):
-            asked.append((authorizer.name, call.connection.id, call.route.path))
-            call.allowed = Allowed(shown={"principalId": "me", "tenant": "t1"})
-
-        return check
-
-    monkeypatch.setattr(authorizers, "checker", checker, raising=False)
-    who = Authorizer("lambda", name="who")
+def authorized():
+    who = Authorizer(
+        "lambda", name="who", function="who", identity=("route.request.querystring.token",)
+    )
     routes = tuple(
         Route(
             key,
@@ -171,9 +171,60 @@ def test_what_the_authorizer_found_is_in_every_event(monkeypatch):
         )
         for key in ("$connect", "$default", "$disconnect")
     )
-    events, _ = captured(routes=routes)
-    contexts = [event["requestContext"] for event in events.values()]
-    assert [context["authorizer"] for context in contexts] == [
-        {"principalId": "me", "tenant": "t1"}
-    ] * 3
-    assert asked == [("who", contexts[0]["connectionId"], "$connect")]
+    return api(routes=routes)
+
+
+def test_the_authorizer_is_asked_at_connect_and_what_it_found_is_in_every_event():
+    functions = Functions(
+        who=lambda event: policy("Allow"),
+        connect=lambda e: OK,
+        default=lambda e: OK,
+        disconnect=lambda e: OK,
+    )
+
+    async def main():
+        async with serving(authorized(), functions) as served:
+            async with connect(f"{served.url}?token=abc") as client:
+                await client.send("hi")
+                await until(lambda: functions.given("default"))
+            await until(lambda: functions.given("disconnect"))
+
+    run(main())
+    [asked] = functions.given("who")
+    assert asked["type"] == "REQUEST"
+    assert asked["methodArn"].endswith("/Prod/$connect")
+    assert asked["queryStringParameters"] == {"token": "abc"}
+    contexts = [
+        functions.given(name)[0]["requestContext"] for name in ("connect", "default", "disconnect")
+    ]
+    assert asked["requestContext"]["connectionId"] == contexts[0]["connectionId"]
+    for context in contexts:
+        found = context["authorizer"]
+        assert found["principalId"] == "me"
+        assert found["tenant"] == "t1"
+        assert found["level"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("query", "answer", "status"),
+    [
+        ("", policy("Allow"), 401),
+        ("?token=x", policy("Deny"), 403),
+        ("?token=x", {"nonsense": True}, 500),
+    ],
+)
+def test_an_authorizer_that_refuses(query, answer, status):
+    functions = Functions(who=lambda event: answer, connect=lambda e: OK)
+
+    async def main():
+        async with serving(authorized(), functions) as served:
+            with pytest.raises(InvalidStatus) as refused:
+                await connect(served.url + query)
+            response = refused.value.response
+            assert response.status_code == status
+            body = json.loads(response.body)
+            assert set(body) == {"message", "connectionId", "requestId"}
+            assert response.headers["x-amzn-ErrorType"].endswith("Exception")
+
+    run(main())
+    assert not functions.given("connect")
