@@ -83,7 +83,7 @@ class _Way:
         if integration.kind in ("http", "http_proxy"):
             from lambdactl.triggers.http.http_api.proxy import runner
 
-            self.run = runner(integration)
+            self.run = runner(integration, self.timeout)
         elif integration.kind == "unavailable":
             self.run = _unavailable
         else:

@@ -25,10 +25,16 @@ from lambdactl.triggers.http.exchange import Headers, Response
 PLAIN = "text/plain; charset=utf-8"
 JSON = "application/json"
 
-# Who serves the answer sets these.
-_OURS = frozenset(
-    {"connection", "content-length", "date", "keep-alive", "transfer-encoding", "upgrade"}
+HOP_BY_HOP = frozenset(
+    {
+        *("connection", "content-length", "keep-alive", "proxy-authenticate"),
+        *("proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade"),
+    }
 )
+"""What concerns one connection, and the length, which whoever sends works out."""
+
+# Who serves the answer sets these.
+_OURS = HOP_BY_HOP | {"date"}
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _BREAKS = re.compile(r"[\r\n\0]")
 _WITHOUT_BODY = frozenset({204, 304})
