@@ -128,7 +128,7 @@ def _written(reader: _Recorder, template: Path) -> str:
     body = yaml.dump(
         _escaped(document), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100
     )
-    body = re.sub(r"\n(?=(?:functions|layers|state_machines):)", "\n\n", body)
+    body = re.sub(r"\n(?=(?:functions|layers|apis|state_machines):)", "\n\n", body)
     address = schema()["$id"]
     return (
         f"# yaml-language-server: $schema={address}\n"

@@ -9,10 +9,14 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lambdactl.manifest.document import Node
 from lambdactl.manifest.sam.template import Resource, Template
 from lambdactl.manifest.sam.values import NO_VALUE, Value, made, text_of
+
+if TYPE_CHECKING:
+    from lambdactl.manifest.sam.fronts import Front
 
 Place = tuple[int, int]
 _WORD_START = "(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
@@ -49,6 +53,8 @@ class Draft:
         """Place to the fields that messages there may name, and the template's words for them."""
         self.files: dict[Path, str] = {}
         """Files that a converted manifest needs beside it."""
+        self.fronts: dict[str, Front] = {}
+        """What the ``apis`` section says, by the names of the APIs."""
         self.unbuilt: set[str] = set()
         """Functions whose code is made by ``sam build``, and can't be looked into."""
 
@@ -126,6 +132,11 @@ def boolean(node: Node | None) -> Node | None:
     if node is not None and (text in _TRUE or text in _FALSE):
         return made(text in _TRUE, node)
     return node
+
+
+def truth(node: Node | None) -> bool | None:
+    """Whether a node is true or false; None where it is neither, or not there."""
+    return {"true": True, "false": False}.get((text_of(boolean(node)) or "").lower())
 
 
 def listed(node: Node | None) -> Node | None:

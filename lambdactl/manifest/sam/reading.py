@@ -45,6 +45,12 @@ _LINKS = (
     "AWS::Serverless::WebSocketApi",
 )
 """Services whose resources may name a function that they call."""
+_GATEWAYS = (
+    "AWS::ApiGateway",
+    "AWS::Serverless::Api",
+    "AWS::Serverless::HttpApi",
+    "AWS::Serverless::StateMachine",
+)
 _FIELD = "`([a-z_.]+)`"
 _DEPTH = 10
 
@@ -229,10 +235,8 @@ def _manifest(draft: Draft) -> Node:
         from lambdactl.manifest.sam import links
 
         triggers += links.follow(draft, fields)
-    if template.of_type("AWS::Serverless::Api", "AWS::Serverless::HttpApi"):
-        from lambdactl.manifest.sam import routes
-
-        triggers += routes.of_definitions(draft, triggers)
+    apis = _apis(draft, triggers)
+    triggers, fronts = apis if apis is not None else (triggers, None)
     result = draft.fields(place)
     listed = draft.fields(place)
     for key, owner in owners.items():
@@ -249,8 +253,25 @@ def _manifest(draft: Draft) -> Node:
             layers.put(resource.key, layer.node())
             layers.keys[resource.key] = resource.at
     result.nest("layers", layers)
+    if fronts is not None:
+        result.nest("apis", fronts)
     _others(draft, result)
     return result.node()
+
+
+def _apis(draft: Draft, triggers: list[Trigger]) -> tuple[list[Trigger], Fields] | None:
+    """All triggers, and the ``apis`` section; None where nothing speaks HTTP."""
+    template = draft.template
+    if not draft.fronts and not any(
+        resource.type.startswith(_GATEWAYS) for resource in template.resources.values()
+    ):
+        return None
+    from lambdactl.manifest.sam import definitions, fronts, gateway_parts, routes
+
+    triggers = definitions.with_definitions(draft, triggers)
+    routes.of_state_machines(draft)
+    gateway_parts.usage_plans(draft)
+    return triggers, fronts.section(draft, triggers)
 
 
 def _is_whole(draft: Draft, trigger: Trigger) -> bool:
@@ -317,5 +338,6 @@ def _joined(app: App, nested: App) -> App:
         app,
         functions={**app.functions, **nested.functions},
         layers={**app.layers, **nested.layers},
+        apis={**app.apis, **nested.apis},
         state_machines={**app.state_machines, **nested.state_machines},
     )

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 
 from lambdactl.manifest.document import Node
 from lambdactl.manifest.sam.draft import Draft, Fields, Place, Trigger
-from lambdactl.manifest.sam.routes import function_named
 from lambdactl.manifest.sam.template import Resource
 from lambdactl.manifest.sam.values import made, resource_of, text_of
 
@@ -42,6 +41,31 @@ def target_of(draft: Draft, node: Node | None) -> Target | None:
     if function is None:
         return None
     return Target(function, match["qualifier"] if match is not None else None)
+
+
+def function_named(draft: Draft, name: str) -> Resource | None:
+    """The function that is called ``name`` in AWS or in the template."""
+    for resource in draft.template.resources.values():
+        if resource.is_function and name in (resource.physical_name, resource.name):
+            return resource
+    return None
+
+
+def uri_target(
+    draft: Draft, node: Node | None, variables: Mapping[str, str] | None = None
+) -> Target | None:
+    """The function in the URI of an integration or an authorizer; ``variables`` are those of the
+    stage, which may stand in it."""
+    text = text_of(node) or ""
+    start = text.find("arn:", 1) if "/functions/" in text else 0
+    resource = resource_of(node)
+    if resource is not None and start == 0:
+        return target_of(draft, node)
+    if node is None or not text:
+        return None
+    for name, value in (variables or {}).items():
+        text = text.replace(f"${{stageVariables.{name}}}", value)
+    return target_of(draft, made(text[start:].removesuffix("/invocations"), node))
 
 
 def trigger_of(draft: Draft, target: Target, kind: str, fields: Fields, at: Place) -> Trigger:

@@ -17,6 +17,7 @@ from lambdactl.manifest.features import (
     FunctionUrl,
     Vpc,
 )
+from lambdactl.manifest.routes import apis_of
 from lambdactl.manifest.sam.convert import convert
 from lambdactl.manifest.settings import (
     AsyncConfig,
@@ -415,10 +416,12 @@ def test_globals_are_laid_under(folder: Folder) -> None:
     assert [layer.rpartition(":layer:")[2] for layer in function.layers] == ["one:1", "two:2"]
     assert function.vpc == Vpc(("subnet-a", "subnet-b"), ("sg-a",))
     assert function.environment == {"AA": "one", "BB": "three", "CC": "four"}
-    (trigger,) = function.triggers
-    assert trigger.settings["api_key"]
-    assert trigger.settings["binary_types"] == ("image/png",)
-    assert trigger.settings["cors"]["allow_origins"] == ["*"]
+    (api,) = apis_of(app)
+    assert api.binary_types == ("image/png",)
+    assert [(route.method, route.api_key) for route in api.routes] == [
+        ("GET", True),
+        ("OPTIONS", True),
+    ]
     assert app.function("Other").timeout_s == 9
     assert function.places["handler"].line == 6
 

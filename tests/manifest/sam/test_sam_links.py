@@ -264,88 +264,6 @@ def test_functions_of_other_templates_are_left_alone(folder: Folder) -> None:
     assert app.function("Fn").triggers == ()
 
 
-def routes(folder: Folder, kind: str, api: str, auth: str = "") -> dict[str, Any]:
-    """The settings of a route of the function, with an API that says ``api``."""
-    id_ = {"Api": "RestApiId", "HttpApi": "ApiId"}[kind]
-    function = folder.function(
-        f"Events:\n  A:\n    Type: {kind}\n"
-        f"    Properties: {{Path: /, Method: get, {id_}: !Ref Own{auth}}}",
-        f"Own: {{Type: AWS::Serverless::{kind}, Properties: {{StageName: a, {api}}}}}\n"
-        "Check: {Type: AWS::Serverless::Function, Properties: {Runtime: python3.13, "
-        "Handler: app.handler, CodeUri: src}}\nPool: {Type: AWS::Cognito::UserPool}",
-    )
-    return dict(function.triggers[0].settings)
-
-
-AUTHORIZERS = [
-    (
-        "Api",
-        "Auth: {DefaultAuthorizer: A, Authorizers: {A: {FunctionArn: !GetAtt Check.Arn}}}",
-        {
-            "function": "Check",
-            "type": "token",
-            "identity": ["method.request.header.Authorization"],
-            "ttl_s": 300,
-        },
-    ),
-    (
-        "Api",
-        "Auth: {DefaultAuthorizer: A, Authorizers: {A: {FunctionArn: !GetAtt Check.Arn, "
-        "FunctionPayloadType: REQUEST, Identity: {Headers: [H], QueryStrings: [q], Context: [c], "
-        "StageVariables: [s], ReauthorizeEvery: 0}}}}",
-        {
-            "function": "Check",
-            "type": "request",
-            "identity": [
-                "method.request.header.H",
-                "method.request.querystring.q",
-                "stageVariables.s",
-                "context.c",
-            ],
-            "ttl_s": 0,
-        },
-    ),
-    (
-        "Api",
-        "Auth: {DefaultAuthorizer: A, Authorizers: {A: {UserPoolArn: !GetAtt Pool.Arn, "
-        "AuthorizationScopes: [read]}}}",
-        {"user_pool": "Pool", "scopes": ["read"]},
-    ),
-    ("Api", "Auth: {DefaultAuthorizer: AWS_IAM}", "iam"),
-    (
-        "HttpApi",
-        "Auth: {DefaultAuthorizer: A, Authorizers: {A: {JwtConfiguration: {issuer: 'https://i', "
-        "audience: [a]}, IdentitySource: $request.header.Authorization}}}",
-        {
-            "issuer": "https://i",
-            "audience": ["a"],
-            "identity": ["$request.header.Authorization"],
-        },
-    ),
-    (
-        "HttpApi",
-        "Auth: {DefaultAuthorizer: A, Authorizers: {A: {FunctionArn: !GetAtt Check.Arn, "
-        "AuthorizerPayloadFormatVersion: 2.0, Identity: {Headers: [H]}}}}",
-        {
-            "function": "Check",
-            "payload": "v2",
-            "identity": ["$request.header.H"],
-            "ttl_s": 0,
-        },
-    ),
-]
-
-
-@pytest.mark.parametrize(("kind", "api", "wanted"), AUTHORIZERS)
-def test_authorizers(folder: Folder, kind: str, api: str, wanted: Any) -> None:
-    found = routes(folder, kind, api)["authorizer"]
-    if isinstance(wanted, str):
-        assert found == wanted
-        return
-    assert {name: found.get(name) for name in wanted} == wanted
-    assert routes(folder, kind, api, ", Auth: {Authorizer: NONE}").get("authorizer", "none") == "none"
-
-
 def test_an_unknown_authorizer(folder: Folder) -> None:
     text = folder.text(
         "Events: {A: {Type: Api, Properties: {Path: /, Method: get, Auth: {Authorizer: Mine}}}}",
@@ -354,38 +272,6 @@ def test_an_unknown_authorizer(folder: Folder) -> None:
     )
     (problem,) = folder.problems(text)
     assert (problem.code, problem.hint) == ("unknown-authorizer", "did you mean `Mind`?")
-
-
-@pytest.mark.parametrize(
-    ("kind", "api", "wanted"),
-    [
-        ("Api", "Cors: \"'https://a'\"", {"allow_origins": ["https://a"]}),
-        (
-            "Api",
-            "Cors: {AllowOrigin: \"'*'\", AllowMethods: \"'GET,OPTIONS'\", AllowHeaders: "
-            "\"'a, b'\", MaxAge: \"'600'\", AllowCredentials: true}",
-            {
-                "allow_origins": ["*"],
-                "allow_methods": ["GET"],
-                "allow_headers": ["a", "b"],
-                "max_age_s": 600,
-                "allow_credentials": True,
-            },
-        ),
-        (
-            "HttpApi",
-            "CorsConfiguration: {AllowOrigins: ['*'], AllowMethods: [GET, '*'], MaxAge: 5}",
-            {"allow_origins": ["*"], "allow_methods": ["GET", "*"], "max_age_s": 5},
-        ),
-        ("HttpApi", "CorsConfiguration: true", True),
-    ],
-)
-def test_cors(folder: Folder, kind: str, api: str, wanted: Any) -> None:
-    found = routes(folder, kind, api)["cors"]
-    if wanted is True:
-        assert found is True
-    else:
-        assert {name: found.get(name) for name in wanted} == wanted
 
 
 def test_routes_of_a_definition(folder: Folder) -> None:
@@ -405,45 +291,6 @@ def test_routes_of_a_definition(folder: Folder) -> None:
         (trigger.kind, trigger.settings["method"], trigger.settings["path"])
         for trigger in function.triggers
     ] == [("rest", "GET", "/a"), ("rest", "ANY", "/b"), ("http", "POST", "/c")]
-
-
-def test_what_a_definition_says_of_its_operations(folder: Folder) -> None:
-    proxy = f"{{type: aws_proxy, uri: !Sub '{INVOKE}'}}"
-    alias = proxy.replace("/invocations", ":live/invocations")
-    text = folder.text(
-        "AutoPublishAlias: live",
-        f"""
-        Own:
-          Type: AWS::Serverless::Api
-          Properties:
-            Auth:
-              ApiKeyRequired: true
-              DefaultAuthorizer: Mine
-              Authorizers:
-                Mine: {{FunctionArn: !GetAtt Fn.Arn}}
-                Pool: {{UserPoolArn: 'arn:aws:cognito-idp:us-east-1:123456789012:userpool/a'}}
-            DefinitionBody:
-              paths:
-                /default: {{get: {{x-amazon-apigateway-integration: {proxy}}}}}
-                /alias: {{get: {{security: [], x-amazon-apigateway-integration: {alias}}}}}
-                /pool: {{get: {{security: [Pool: [a/b]],
-                  x-amazon-apigateway-integration: {proxy}}}}}
-                /other: {{get: {{security: [Other: []], x-amazon-apigateway-integration: {proxy}}}}}
-                /mapped: {{get: {{x-amazon-apigateway-integration:
-                  {{type: aws, uri: !Sub '{INVOKE}'}}}}}}
-        """,
-    )
-    app = folder.load(text)
-    found = {t.settings["path"]: t.settings for t in app.function("Fn").triggers}
-    assert {settings["api_key"] for settings in found.values()} == {True}
-    assert found["/default"]["authorizer"]["function"] == "Fn"
-    assert (found["/alias"].get("authorizer", "none"), found["/alias"]["alias"]) == ("none", "live")
-    assert found["/pool"]["authorizer"]["scopes"] == ["a/b"]
-    assert found["/other"].get("authorizer", "none") == "none"
-    assert "/mapped" not in found
-    other, mapped = app.warnings
-    assert "`Other`" in other.message
-    assert mapped.message.startswith("GET /mapped is left out")
 
 
 DEFINITION = f"""\

@@ -130,11 +130,13 @@ def bare(app: App) -> App:
         for name, function in app.functions.items()
     }
     layers = {name: replace(placeless(layer), places={}) for name, layer in app.layers.items()}
+    apis = {name: replace(placeless(api), places={}) for name, api in app.apis.items()}
     machines = {name: placeless(machine) for name, machine in app.state_machines.items()}
     return replace(
         app,
         functions=functions,
         layers=layers,
+        apis=apis,
         state_machines=machines,
         source=None,
         warnings=(),
