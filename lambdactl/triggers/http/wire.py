@@ -420,11 +420,13 @@ class Connection(asyncio.Protocol):
 
     def check(self, now: float) -> None:
         """Cut the connection if the client has kept us waiting too long."""
-        if self._received is not None or self._transport is None:
+        if self._transport is None:
             return
         limits = self._listener.limits
         if self._stuck_since is not None and now - self._stuck_since > limits.write_s:
             self._abort()
+        elif self._received is not None:
+            return  # Another protocol is spoken, which has times of its own.
         elif self._phase == "idle" and self._current is None:
             if now - self._since > limits.idle_s:
                 self._transport.close()

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from typing import Protocol as Interface
 
-from websockets.exceptions import InvalidState
 from websockets.frames import Close, Frame, Opcode
 from websockets.http11 import Response as HandshakeResponse
 from websockets.protocol import Protocol, Side, State
@@ -116,13 +115,12 @@ class Connection:
 
     def send(self, message: bytes) -> bool:
         """Send a text message, in frames of at most 32 KB; False when it is too late."""
-        try:
-            self.frames.send_text(message[:MAX_FRAME_BYTES], fin=len(message) <= MAX_FRAME_BYTES)
-            for start in range(MAX_FRAME_BYTES, len(message), MAX_FRAME_BYTES):
-                end = start + MAX_FRAME_BYTES
-                self.frames.send_continuation(message[start:end], fin=end >= len(message))
-        except InvalidState:
+        if self._wire is None or self.frames.state is not State.OPEN:
             return False
+        self.frames.send_text(message[:MAX_FRAME_BYTES], fin=len(message) <= MAX_FRAME_BYTES)
+        for start in range(MAX_FRAME_BYTES, len(message), MAX_FRAME_BYTES):
+            end = start + MAX_FRAME_BYTES
+            self.frames.send_continuation(message[start:end], fin=end >= len(message))
         self._active()
         self._flush()
         return True

@@ -12,10 +12,16 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from lambdactl.errors import ThrottledError
 from lambdactl.manifest.apis import ApiKey, Integration, Route, Throttle
+from lambdactl.triggers.http.wire import Limits
 from tests.aio import other_tasks, run, until
 from tests.clock import ManualClock
 from tests.triggers.http.websocket.parts import OK, Functions, api, serving
 
+HANDSHAKE = (
+    b"GET /Prod HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+    b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 ID = re.compile(r"[\w-]{15}=")
 
 
@@ -477,11 +483,7 @@ def test_a_client_that_vanishes_during_connect_is_disconnected():
     async def main():
         async with serving(api("$connect", "$disconnect"), functions) as served:
             client = socket.create_connection(("127.0.0.1", served.port))
-            client.sendall(
-                b"GET /Prod HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
-                b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-            )
+            client.sendall(HANDSHAKE)
             await until(lambda: functions.events)
             client.close()
             gone.set()
@@ -531,11 +533,7 @@ def test_a_client_that_ignores_our_close_frame_is_cut_off(monkeypatch):
     async def main():
         async with serving(api("$default"), Functions(default=ok)) as served:
             reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
-            writer.write(
-                b"GET /Prod HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
-                b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-            )
+            writer.write(HANDSHAKE)
             await reader.readuntil(b"\r\n\r\n")
             [connection] = served.door.connections.open.values()
             connection.close((1000, "x"))
@@ -544,6 +542,32 @@ def test_a_client_that_ignores_our_close_frame_is_cut_off(monkeypatch):
             await until(lambda: not served.listener.connections)
 
     run(main())
+
+
+def test_a_client_that_takes_nothing_is_cut_off():
+    functions = Functions(disconnect=ok)
+
+    async def main():
+        async with serving(api("$disconnect"), functions) as served:
+            served.listener.limits = Limits(write_s=0.01)
+            reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+            writer.write(HANDSHAKE)
+            await reader.readuntil(b"\r\n\r\n")
+            writer.transport.pause_reading()
+            [connection] = served.door.connections.open.values()
+            for _ in range(200):
+                connection.send(b"x" * 131072)
+            served.listener.sweep()
+            assert served.door.connections.open
+            await asyncio.sleep(0.02)
+            served.listener.sweep()
+            await until(lambda: functions.events)
+            assert not connection.send(b"x")
+            writer.transport.abort()
+
+    run(main())
+    [event] = functions.given("disconnect")
+    assert event["requestContext"]["disconnectStatusCode"] == 1006
 
 
 # reloads
