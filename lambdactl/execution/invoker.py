@@ -110,6 +110,20 @@ class LocalInvoker:
         """
         await asyncio.gather(*(self._replace(name) for name in names))
 
+    async def warm(self, names: Iterable[str]) -> None:
+        """See that functions have an environment before the first call. One that can't start tells
+        so to its first caller."""
+
+        async def one(name: str) -> None:
+            with contextlib.suppress(LambdactlError):
+                pool = self._pools.get((name, None))
+                if pool is None:
+                    pool = self._pools[name, None] = self._new_pool(name, None)
+                if not pool.size:
+                    await pool.warm()
+
+        await asyncio.gather(*(one(name) for name in names))
+
     def environments(self) -> dict[str, int]:
         """How many environments each function has now."""
         found: dict[str, int] = {}

@@ -123,6 +123,13 @@ class Serving:
             raise
         return self.mounts
 
+    async def warm(self) -> None:
+        """Start an environment of every function that a route leads to."""
+        called = {
+            route.integration.function for mount in self.mounts for route in mount.api.routes
+        }
+        await self._invoker.warm(name for name in called if name in self.app.functions)
+
     async def reload_functions(self, names: Collection[str]) -> None:
         """Give the named functions fresh environments; returns when those serve. No request fails
         because of it: the old ones serve until then, and end what they have begun."""
