@@ -125,10 +125,9 @@ class Serving:
 
     async def warm(self) -> None:
         """Start an environment of every function that a route leads to."""
-        called = {
-            route.integration.function for mount in self.mounts for route in mount.api.routes
-        }
-        await self._invoker.warm(name for name in called if name in self.app.functions)
+        routes = [route for mount in self.mounts for route in mount.api.routes]
+        called = {route.integration.function for route in routes}
+        await self._invoker.warm(name for name in self.app.functions if name in called)
 
     async def reload_functions(self, names: Collection[str]) -> None:
         """Give the named functions fresh environments; returns when those serve. No request fails
