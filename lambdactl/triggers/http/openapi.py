@@ -140,7 +140,12 @@ class _Writer:
         validator = _validator_name(route)
         if validator is not None:
             found["x-amazon-apigateway-request-validator"] = validator
-        found["x-amazon-apigateway-integration"] = self.integration(api, route.integration)
+        if route.integration.kind == "unavailable":
+            self.left_out.append(
+                f"{route.method} {route.path} of `{api.name}` leads to {route.integration.uri}"
+            )
+        else:
+            found["x-amazon-apigateway-integration"] = self.integration(api, route.integration)
         return found
 
     def integration(self, api: Api, integration: Integration) -> Object:

@@ -296,6 +296,12 @@ def test_a_function_url_alone() -> None:
     assert written()["paths"] == {}
 
 
+def test_a_route_to_what_is_not_here_keeps_its_place() -> None:
+    away = Integration("unavailable", uri="DynamoDB PutItem")
+    value = written(Api("a", "rest", (Route("/a", away, "PUT"),)), left_out=1)
+    assert "x-amazon-apigateway-integration" not in value["paths"]["/a"]["put"]
+
+
 SEGMENTS = st.sampled_from(["a", "b.c", "{x}", "{y}", "{z-1}"])
 
 
