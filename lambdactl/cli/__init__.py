@@ -10,7 +10,7 @@ import gc
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "invoke": ("lambdactl.cli.invoke:invoke", "Run a function once, on this machine."),
+    "local": ("lambdactl.cli.local:local", "Serve the functions on this machine."),
     "generate-event": (
         "lambdactl.cli.generate_event:generate_event",
         "Print a sample event of an AWS service.",
@@ -45,15 +46,24 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are used (click's lazy-loading pattern,
-    https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands)."""
+    https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands).
+
+    :param lazy: name to ``module:attribute`` and one line of help.
+    """
+
+    def __init__(
+        self, *arguments: Any, lazy: Mapping[str, tuple[str, str]], **settings: Any
+    ) -> None:
+        super().__init__(*arguments, **settings)
+        self.lazy = lazy
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return list(self.lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self.lazy:
             return None
-        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        module, _, attribute = self.lazy[cmd_name][0].partition(":")
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
@@ -64,7 +74,7 @@ class LazyGroup(click.Group):
         # click's own way asks each command for its help, which would import them all.
         names = [
             CompletionItem(name, help=text)
-            for name, (_, text) in COMMANDS.items()
+            for name, (_, text) in self.lazy.items()
             if name.startswith(incomplete)
         ]
         return names + click.Command.shell_complete(self, ctx, incomplete)
@@ -73,16 +83,17 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+        if name not in self.lazy and not name.startswith("-") and not ctx.resilient_parsing:
             raise errors.UserError(
                 f"there is no command {name!r}",
-                hint=errors.did_you_mean(name, COMMANDS) or "`lambdactl --help` lists them",
+                hint=errors.did_you_mean(name, self.lazy)
+                or f"`{ctx.command_path} --help` lists them",
             )
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl([(name, text) for name, (_, text) in self.lazy.items()])
 
 
 def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
@@ -93,7 +104,7 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
         ctx.exit()
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version",
     is_flag=True,

@@ -7,7 +7,7 @@ import os
 import select
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def app(options: Options, *, check: bool = True) -> App:
     from lambdactl import manifest
     from lambdactl.local import overridden
 
-    env = _variables(options)
+    env = variables(options.env_files, options.env)
     if options.manifest is None and _is_handler(options.name):
         assert options.name is not None
         found = manifest.app_from_handler(options.name, Path.cwd())
@@ -106,18 +106,24 @@ def _is_handler(name: str | None) -> bool:
     return "." in name and manifest.find(None) is None
 
 
-def _variables(options: Options) -> dict[str, str]:
+def variables(
+    env_files: Sequence[Path], env: Sequence[str], warn: Callable[[str], None] = params.warn
+) -> dict[str, str]:
+    """What ``--env-file`` and ``--env`` set.
+
+    :raises UserError: a name or a file is malformed.
+    """
     from lambdactl import manifest
 
     values: dict[str, str] = {}
-    for path in options.env_files:
+    for path in env_files:
         for name, value in manifest.env_file.read(path).items():
             if name in manifest.reserved_variables():
                 # The file may be for other tools too: many have AWS_REGION in it.
-                params.warn(f"{path}: {name} is set by Lambda, so it is left out")
+                warn(f"{path}: {name} is set by Lambda, so it is left out")
             else:
                 values[name] = value
-    for item in options.env:
+    for item in env:
         name, equals, value = item.partition("=")
         if not name:
             raise errors.UserError(f"--env {item!r} has no name", hint="--env NAME=value")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 from lambdactl.execution.logs import LogLine
 
@@ -15,18 +16,24 @@ def wants_colour() -> bool:
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
 
-class LogView:
-    """A sink that writes each line to stderr at once."""
+def _to_stderr(line: bytes) -> None:
+    stream = sys.stderr.buffer
+    stream.write(line + b"\n")
+    stream.flush()
 
-    def __init__(self, *, colour: bool | None = None) -> None:
+
+class LogView:
+    """A sink that writes each line to stderr at once, or hands it to ``write``."""
+
+    def __init__(
+        self, write: Callable[[bytes], None] | None = None, *, colour: bool | None = None
+    ) -> None:
         self._colour = wants_colour() if colour is None else colour
-        self._stream = sys.stderr.buffer
+        self._write = write or _to_stderr
 
     def __call__(self, line: LogLine) -> None:
-        text = line.text
         tint = self._tint(line) if self._colour else b""
-        self._stream.write(tint + text + (_RESET if tint else b"") + b"\n")
-        self._stream.flush()
+        self._write(tint + line.text + _RESET if tint else line.text)
 
     def _tint(self, line: LogLine) -> bytes:
         if line.source == "platform":

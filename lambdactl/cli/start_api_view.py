@@ -1,0 +1,305 @@
+"""What ``local start-api`` shows: tables and lines for people, one JSON document a line for
+scripts."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import click
+
+from lambdactl import errors
+from lambdactl.cli.log_view import LogView, wants_colour
+from lambdactl.cli.screen import Screen
+from lambdactl.cli.status import Status, milliseconds
+from lambdactl.triggers.http.reloading import Built, Failed, Happening, Reloaded, Rerouted
+
+if TYPE_CHECKING:
+    from lambdactl.execution.logs import LogLine
+    from lambdactl.triggers.http.exchange import Request
+    from lambdactl.triggers.http.server import Mount
+    from lambdactl.triggers.http.stats import Row
+
+KINDS = {
+    "rest": "REST API",
+    "http": "HTTP API",
+    "url": "function URL",
+    "alb": "load balancer",
+    "websocket": "WebSocket API",
+}
+_MOST_ACCESS_LINES = 50
+"""Requests that a terminal shows in a quarter of a second: nobody reads more."""
+
+
+class Served(Protocol):
+    def rows(self) -> list[Row]: ...
+
+
+class View:
+    """Everything that is shown, from the start to the end. Nothing in it waits for a reader.
+
+    :param logs: show the functions' logs.
+    """
+
+    def __init__(self, *, output: str, logs: bool) -> None:
+        self.logs = logs
+        self.live = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self._json = output == "json"
+        self._colour = wants_colour()
+        self._status = Status(colour=self._colour)
+        self._served: Served | None = None
+        self._errors = Screen(2, status=self._status_line if self.live else None)
+        self._results = Screen(1) if self._json else None
+        self._log_view = LogView(self._errors.write, colour=self._colour)
+        self._mounts: list[dict[str, Any]] = []
+        self._lines = 0
+        self._more = 0
+        self._slot = 0
+
+    # from the server
+
+    def log(self, line: LogLine) -> None:
+        """A sink for the functions' logs."""
+        if self.logs:
+            self._log_view(line)
+
+    def request(self, request: Request, status: int, seconds: float) -> None:
+        """One answer was given."""
+        path = f"{request.prefix}{request.path}"
+        if self._json:
+            self._document(
+                "request",
+                method=request.method,
+                path=path,
+                query=request.query,
+                status=status,
+                duration_ms=round(seconds * 1000, 3),
+                function=request.function or None,
+            )
+            return
+        if self.live and not self._has_room(request.received):
+            return
+        query = f"?{request.query}" if request.query else ""
+        function = f" ({request.function})" if request.function else ""
+        text = f"{request.method} {path}{query}"
+        if not text.isprintable():
+            text = text.encode("unicode_escape").decode()
+        text = f"{text} -> {status}, {milliseconds(seconds * 1000)}{function}"
+        if status >= 500:
+            text = self._tinted(text, "red")
+        elif status >= 400:
+            text = self._tinted(text, "yellow")
+        self._errors.write(text.encode("utf-8", "replace"))
+
+    def tell(self, message: str) -> None:
+        """A sentence for the developer."""
+        if self._json:
+            self._document("message", text=message)
+        self._errors.write((self._tinted("warning: ", "yellow") + message).encode())
+
+    def bug(self, error: Exception, *, debug: bool) -> None:
+        self._report(error, debug=debug)
+
+    # from the command
+
+    def started(self, served: Served, mounts: Sequence[Mount], *, hint: str) -> None:
+        """The table of URLs, once all ports are open."""
+        self._served = served
+        self._table("start", mounts)
+        if hint and not self._json:
+            self._errors.write(hint.encode())
+
+    def happened(self, what: Happening, mounts: Sequence[Mount]) -> None:
+        """A reload, or what came of trying."""
+        if isinstance(what, Failed):
+            self._failed(what)
+        elif isinstance(what, Rerouted):
+            if not self._table("routes", mounts, path=_name(what.path)):
+                self._document("routes", path=_name(what.path), apis=self._mounts)
+            self._say(f"{_name(what.path) or 'the manifest'} read again", what.seconds)
+        elif isinstance(what, Built):
+            self._document("build", functions=what.functions, duration_ms=_ms(what.seconds))
+            self._say(f"built {_names(what.functions)}", what.seconds)
+        else:
+            assert isinstance(what, Reloaded)
+            self._document(
+                "reload",
+                functions=what.functions,
+                path=_name(what.path),
+                duration_ms=_ms(what.seconds),
+            )
+            because = f" ({_name(what.path)})" if what.path else ""
+            self._say(f"reloaded {_names(what.functions)}{because}", what.seconds)
+
+    def problems(self, problems: Sequence[errors.Problem]) -> None:
+        """What is doubtful in the manifest."""
+        from lambdactl.cli import failure
+
+        with self._captured():
+            for problem in problems:
+                failure.problem(problem)
+
+    def toggle_logs(self) -> None:
+        self.logs = not self.logs
+
+    def pause(self) -> None:
+        self._errors.pause()
+
+    def resume(self) -> None:
+        self._errors.resume()
+
+    def close(self) -> None:
+        if self._results is not None:
+            self._results.close()
+        self._errors.close()
+
+    # parts
+
+    def _failed(self, what: Failed) -> None:
+        error = what.error
+        if self._json:
+            self._document("error", functions=what.functions, **_described(error))
+        if isinstance(error, errors.BuildError) and error.output:
+            self._errors.write(error.output.rstrip(b"\n"))
+        self._report(error, debug=False)
+        kept = (
+            f"the last code of {_names(what.functions)}"
+            if what.functions
+            else ("the last good manifest")
+        )
+        self._say(f"{kept} goes on being served", None)
+
+    def _report(self, error: Exception, *, debug: bool) -> None:
+        from lambdactl.cli import failure
+
+        with self._captured():
+            failure.report(error, debug=debug)
+
+    @contextlib.contextmanager
+    def _captured(self) -> Any:
+        """What is printed to stderr inside goes the way of everything else."""
+        text = _Captured(self._colour)
+        with contextlib.redirect_stderr(text):
+            yield
+        if text.getvalue():
+            self._errors.write(text.getvalue().rstrip("\n").encode("utf-8", "replace"))
+
+    def _table(self, event: str, mounts: Sequence[Mount], **more: Any) -> bool:
+        """Show where the front doors are, unless that was the last thing shown about them."""
+        rows = [_mount(mount) for mount in mounts]
+        if rows == self._mounts:
+            return False
+        self._mounts = rows
+        if self._json:
+            self._document(event, **more, apis=rows)
+            return True
+        from lambdactl.cli.tables import table
+
+        shown: list[tuple[str, ...]] = [
+            (KINDS[row["kind"]], row["name"], row["url"], str(row["routes"])) for row in rows
+        ]
+        # Both streams may be one terminal.
+        with self._errors.aside():
+            table("Front doors", ("KIND", "NAME", "URL", "ROUTES"), shown)
+            sys.stdout.flush()
+        return True
+
+    def _document(self, event: str, **fields: Any) -> None:
+        if self._results is not None:
+            text = json.dumps({"event": event, **fields}, ensure_ascii=False)
+            self._results.write(text.encode("utf-8", "replace"))
+
+    def _say(self, text: str, seconds: float | None) -> None:
+        if seconds is not None:
+            text += f", {milliseconds(seconds * 1000)}"
+        self._errors.write(self._tinted(text, "cyan").encode())
+
+    def _tinted(self, text: str, colour: str) -> str:
+        return click.style(text, fg=colour) if self._colour else text
+
+    def _has_room(self, now: float) -> bool:
+        """Whether a terminal shows one more request now."""
+        slot = int(now * 4)
+        if slot != self._slot:
+            self._slot, self._lines = slot, 0
+            if self._more:
+                self._errors.write(b"... and %d more requests" % self._more)
+                self._more = 0
+        self._lines += 1
+        if self._lines <= _MOST_ACCESS_LINES:
+            return True
+        self._more += 1
+        return False
+
+    def _status_line(self, width: int) -> str:
+        if self._served is None:
+            return ""
+        return self._status.line(self._served.rows(), width, logs=self.logs)
+
+
+class _Captured(io.StringIO):
+    def __init__(self, colour: bool) -> None:
+        super().__init__()
+        self._colour = colour
+
+    def isatty(self) -> bool:
+        return self._colour
+
+
+def _mount(mount: Mount) -> dict[str, Any]:
+    return {
+        "name": mount.api.name,
+        "kind": mount.api.kind,
+        "url": mount.url,
+        "host": mount.host,
+        "port": mount.port,
+        "prefix": mount.prefix,
+        "routes": len(mount.api.routes),
+    }
+
+
+def _described(error: Exception) -> dict[str, Any]:
+    if isinstance(error, errors.ManifestError):
+        problems = [
+            {
+                "message": problem.message,
+                "where": str(problem.where),
+                "hint": problem.hint,
+                "severity": problem.severity,
+                "code": problem.code,
+            }
+            for problem in error.problems
+        ]
+        return {"message": error.message, "problems": problems}
+    if isinstance(error, errors.LambdactlError):
+        where = str(error.where) if error.where else None
+        found: dict[str, Any] = {"message": error.message, "where": where, "hint": error.hint}
+        if isinstance(error, errors.BuildError):
+            found["output"] = error.output.decode("utf-8", "replace")
+        return found
+    return {"message": repr(error)}
+
+
+def _name(path: Path | None) -> str | None:
+    """A path as the user would write it."""
+    if path is None:
+        return None
+    with contextlib.suppress(ValueError, OSError):
+        return str(path.relative_to(Path.cwd()))
+    return str(path)
+
+
+def _names(functions: Sequence[str]) -> str:
+    if len(functions) <= 3:
+        return ", ".join(functions)
+    return f"{', '.join(functions[:2])} and {len(functions) - 2} more"
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 1)
