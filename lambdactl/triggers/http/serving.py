@@ -263,7 +263,8 @@ class Serving:
     def _sniff(self, factory: Callable[[], asyncio.Protocol]) -> Callable[[], asyncio.Protocol]:
         from lambdactl.triggers.http import tls
 
-        return tls.sniffing(factory, tls.local_context)
+        names = tls.names_for(self._host, self._allow_hosts)
+        return tls.sniffing(factory, lambda: tls.local_context(*names))
 
 
 def _runs_otherwise(new: App, old: App, name: str) -> bool:

@@ -25,9 +25,11 @@ import importlib.util
 import ipaddress
 import os
 import shutil
+import socket
 import ssl
 import tempfile
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -45,6 +47,7 @@ __all__ = [
     "ca_bundle",
     "certificate",
     "local_context",
+    "names_for",
     "server_context",
     "sniffing",
     "trust_variables",
@@ -52,6 +55,8 @@ __all__ = [
 
 NAMES = ("localhost", "127.0.0.1", "::1")
 """What every certificate is good for."""
+
+_EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - recognised here, not bound to
 
 AUTHORITY_LIFE = timedelta(days=3650)
 CERTIFICATE_LIFE = timedelta(days=397)
@@ -99,6 +104,24 @@ def local_context(*names: str) -> ssl.SSLContext:
     return server_context(certificate(*names))
 
 
+def names_for(host: str, allowed: Iterable[str] = ()) -> tuple[str, ...]:
+    """Names a certificate needs beyond :data:`NAMES` for a server on ``host`` that answers to the
+    ``allowed`` host names too: those without wildcards and, where it listens on all addresses,
+    this machine's."""
+    names = {name.lower() for name in (host, *allowed) if "*" not in name} - set(_EVERYWHERE)
+    if host in _EVERYWHERE:
+        import psutil
+
+        names |= {
+            address.address.partition("%")[0]
+            for addresses in psutil.net_if_addrs().values()
+            for address in addresses
+            if address.family in (socket.AF_INET, socket.AF_INET6)
+        }
+        names.add(socket.gethostname().lower())
+    return tuple(sorted(names - set(NAMES)))
+
+
 def trust_variables() -> dict[str, str]:
     """Environment variables that make functions trust our authority, next to all they would trust
     otherwise (the table above). Bundles that the user's shell names are built upon."""
@@ -141,7 +164,10 @@ def ca_bundle(base: Path) -> Path:
 
 def certificate(*names: str) -> Path:
     """A file with a certificate of our authority for :data:`NAMES` and ``names``, and its key. It
-    is kept, and renewed a month before it ends."""
+    is kept, and renewed a month before it ends.
+
+    :raises UserError: one of them is neither an address nor the name of a host.
+    """
     folder, now = _folder(), datetime.now(UTC)
     wanted = tuple(sorted({*NAMES, *(name.lower() for name in names)}))
     path = folder / f"server-{hashlib.sha256(' '.join(wanted).encode()).hexdigest()[:16]}.pem"
@@ -289,7 +315,11 @@ def _general(name: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
-        return x509.DNSName(name)
+        pass
+    try:
+        return x509.DNSName(name.encode("idna").decode())
+    except UnicodeError as error:
+        raise UserError(f"{name!r} is no name of a host") from error
 
 
 def _pem(certificate: Certificate) -> bytes:

@@ -72,6 +72,29 @@ def test_a_certificate_is_for_this_machine_and_the_names_given():
     }
 
 
+def test_names_that_a_server_answers_to():
+    assert tls.names_for("127.0.0.1") == ()
+    assert tls.names_for("192.0.2.1", ["Dev.local", "*.dev.local", "*"]) == (
+        "192.0.2.1",
+        "dev.local",
+    )
+    for everywhere in ("0.0.0.0", "::"):
+        names = tls.names_for(everywhere, ["dev.local"])
+        assert socket.gethostname().lower() in {*names, *tls.NAMES}
+        assert "dev.local" in names
+        assert not set(names) & {everywhere, "127.0.0.1", "::1"}
+        # All of them are names that a certificate can have.
+        tls.certificate(*names)
+
+
+def test_names_beyond_ascii_and_names_that_are_none():
+    names = read(tls.certificate("bücher.example"))
+    names = names.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert "xn--bcher-kva.example" in names.get_values_for_type(x509.DNSName)
+    with pytest.raises(UserError, match="is no name of a host"):
+        tls.certificate("a..b")
+
+
 @pytest.mark.parametrize("name", ["tls", "strict"])
 def test_openssl_finds_nothing_wrong_with_it(name):
     command = [need("openssl"), "verify", *(["-x509_strict"] if name == "strict" else [])]
