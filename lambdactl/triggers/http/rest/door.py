@@ -131,8 +131,6 @@ class RestDoor:
     def _run(self, route: Route) -> Run:
         if route.integration.kind == "lambda_proxy":
             return self._stream if route.integration.stream else self._proxy
-        if route.integration.kind == "unavailable":
-            return _unavailable
         from lambdactl.triggers.http.rest.integrations import runner
 
         run = runner(self.api, route, self._setting)
@@ -199,11 +197,6 @@ def _decoded(sent: dict[str, str]) -> dict[str, str]:
     integrations"
     (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html)."""
     return {name: unquote(value) if "%" in value else value for name, value in sent.items()}
-
-
-async def _unavailable(call: Call) -> Response:
-    what = call.route.integration.uri or "what this route leads to"
-    raise Refusal("INTEGRATION_FAILURE", reason=f"{what} does not run on this machine")
 
 
 def _answering(made: Response) -> Run:
