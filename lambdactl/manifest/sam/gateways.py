@@ -185,6 +185,7 @@ def _socket(draft: Draft, front: Front, fields: Fields, goal: Goal) -> list[Trig
     if goal.kind != "lambda_proxy" or goal.target is None:
         place(draft, front, fields, goal)
         return []
+    fields.put("timeout", goal.fields.value.get("timeout"), "TimeoutInMillis")
     selection = front.fields.value.get("selection")
     fields.put("selection", selection, "RouteSelectionExpression")
     fields.put("api", made(front.key, Node(None, *fields.at)), "ApiId")
@@ -243,10 +244,11 @@ def _web_socket(draft: Draft, owned: Owned, resource: Resource) -> list[Trigger]
         fields = draft.fields(at)
         fields.put("route", made(key, entry))
         wait = integrations.seconds(entry.get("IntegrationTimeout"))
-        fields.put("timeout", wait, "IntegrationTimeout")
+        passed = draft.fields(at)
+        passed.put("timeout", wait, "IntegrationTimeout")
         if entry.get("RouteResponseSelectionExpression") is not None:
             fields.put("response", made(True, entry), "RouteResponseSelectionExpression")
-        triggers += _socket(draft, front, fields, Goal("lambda_proxy", draft.fields(at), target))
+        triggers += _socket(draft, front, fields, Goal("lambda_proxy", passed, target))
     return triggers
 
 
