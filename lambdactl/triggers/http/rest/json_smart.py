@@ -15,8 +15,6 @@ import json
 import re
 from typing import Any
 
-import orjson
-
 _NUMBER = re.compile(r"-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\Z")
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _BLANK = " \t\r\n"
@@ -35,11 +33,6 @@ def loads(text: str) -> Any:
     :raises ValueError: it is none, not even in the generous way of json-smart.
     """
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        # Numbers beyond 64 bits.
         return json.loads(text)
     except (ValueError, RecursionError):
         pass

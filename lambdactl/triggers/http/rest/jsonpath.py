@@ -77,14 +77,13 @@ class Path:
     def read(self, document: Any) -> Any:
         """The value (:data:`ABSENT` without one) that a definite path leads to, or the list of
         those that any other path leads to."""
-        steps, function = self.steps, None
-        if steps and isinstance(steps[-1], _Function):
-            steps, function = steps[:-1], steps[-1].name
+        last = self.steps[-1] if self.steps else None
+        steps = self.steps[:-1] if isinstance(last, _Function) else self.steps
         found = list(_walk(document, steps, document))
         value: Any = found
         if self.definite:
             value = found[0] if found else ABSENT
-        return value if function is None else _FUNCTIONS[function](value)
+        return _FUNCTIONS[last.name](value) if isinstance(last, _Function) else value
 
 
 @lru_cache(maxsize=512)

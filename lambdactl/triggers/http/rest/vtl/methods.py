@@ -62,9 +62,7 @@ def put(owner: Any, key: Any, value: Any, line: int) -> None:
     :raises VtlError: a list has no such element, or the value may not be set (again).
     """
     try:
-        if isinstance(owner, dict):
-            owner[key] = value
-        elif isinstance(owner, list) and isinstance(key, int):
+        if isinstance(owner, dict) or (isinstance(owner, list) and isinstance(key, int)):
             owner[key] = value
     except _FAILURES as error:
         raise VtlError(f"line {line}: {key} can't be set: {error}") from error
@@ -186,7 +184,7 @@ def _compare(left: Any, right: Any) -> int:
 
 
 def _number_compare(left: Any, right: Any) -> int:
-    return (left > right) - (left < right)
+    return int(left > right) - int(left < right)
 
 
 def _parse_int(digits: str) -> int:

@@ -8,29 +8,18 @@ Which blanks and line ends a directive takes with it, what a backslash escapes a
 from __future__ import annotations
 
 import re
-from typing import NoReturn
 
 from lambdactl.triggers.http.rest.vtl.errors import VtlError
+from lambdactl.triggers.http.rest.vtl.expressions import DOUBLE, REFERENCE, SINGLE, Expressions
 from lambdactl.triggers.http.rest.vtl.nodes import (
-    Binary,
     Block,
     Break,
-    Call,
     Define,
     Expression,
     Fails,
     Foreach,
     If,
-    Index,
-    Interpolated,
-    ListOf,
-    Literal,
-    MapOf,
     Node,
-    Not,
-    Property,
-    Range,
-    Reference,
     Set,
     Stop,
     Text,
@@ -38,34 +27,30 @@ from lambdactl.triggers.http.rest.vtl.nodes import (
 
 _PLAIN = re.compile(r"[^$#\\]+")
 _BLANKS = re.compile(r"[ \t]*")
-_SPACE = re.compile(r"\s*")
-_LINE_END = re.compile(r"[ \t]*(?:\r\n|\n|\r)")
 _BACKSLASHES = re.compile(r"\\+")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_REFERENCE = re.compile(r"\$!?(\{?)([A-Za-z_][A-Za-z0-9_-]*)")
-_PROPERTY = re.compile(r"\.([A-Za-z_][A-Za-z0-9_-]*)")
 _WORD = re.compile(r"#(?:\{([A-Za-z][A-Za-z0-9_-]*)\}|([A-Za-z][A-Za-z0-9_-]*))")
 _SET = re.compile(r"#(?:\{set\}|set)[ \t]*\(")
 _IN = re.compile(r"in\b")
 _OPEN = re.compile(r"\s*\(")
 _LITERAL_TEXT = re.compile(r"#\[\[(.*?)\]\]#", re.DOTALL)
-_NUMBER = re.compile(r"-?(?:\d+\.\d+(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\d+)")
-_SINGLE = re.compile(r"'((?:[^']|'')*)'")
-_DOUBLE = re.compile(r'"((?:[^"]|"")*)"')
 _END = re.compile(r"#(?:\{end\}|end(?![A-Za-z0-9_-]))")
 
-_OPERATORS: tuple[tuple[re.Pattern[str], dict[str, str]], ...] = (
-    (re.compile(r"\|\||or\b"), {"or": "||"}),
-    (re.compile(r"&&|and\b"), {"and": "&&"}),
-    (re.compile(r"==|!=|eq\b|ne\b"), {"eq": "==", "ne": "!="}),
-    (re.compile(r"<=|>=|<|>|(?:lt|le|gt|ge)\b"), {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}),
-    (re.compile(r"[+-]"), {}),
-    (re.compile(r"[*/%]"), {}),
-)
-"""Loosest first, with the words that stand for signs."""
-
 _DIRECTIVES = frozenset(
-    "set if elseif else end foreach define literal macro stop break include parse".split()
+    {
+        "break",
+        "define",
+        "else",
+        "elseif",
+        "end",
+        "foreach",
+        "if",
+        "include",
+        "literal",
+        "macro",
+        "parse",
+        "set",
+        "stop",
+    }
 )
 """``#evaluate`` is text to API Gateway, and so is the call of a macro; a macro's definition
 vanishes."""
@@ -82,12 +67,9 @@ def parse(text: str) -> Block:
         raise VtlError("the template is nested too deeply") from None
 
 
-class _Parser:
-    def __init__(self, text: str, *, nested: bool = False, line: int = 1) -> None:
-        self.text = text
-        self.at = 0
-        self.nested = nested
-        self.first_line = line
+class _Parser(Expressions):
+    def template_within(self, text: str, line: int) -> Block:
+        return _Parser(text, nested=True, line=line).template()
 
     # --- Text and directives -----------------------------------------------------------------
 
@@ -139,7 +121,7 @@ class _Parser:
         assert found is not None
         self.at = found.end()
         halves, odd = divmod(len(found[0]), 2)
-        if reference := _REFERENCE.match(self.text, self.at):
+        if reference := REFERENCE.match(self.text, self.at):
             if odd:
                 start = self.at
                 self.reference(reference)
@@ -154,7 +136,7 @@ class _Parser:
         return found[0] if _SET.match(self.text, self.at) else "\\" * halves
 
     def dollar(self) -> Node:
-        found = _REFERENCE.match(self.text, self.at)
+        found = REFERENCE.match(self.text, self.at)
         if found:
             return self.reference(found)
         start = self.at
@@ -271,184 +253,10 @@ class _Parser:
             while depth:
                 if self.at >= len(self.text):
                     self.fail("( without )")
-                quoted = _DOUBLE.match(self.text, self.at) or _SINGLE.match(self.text, self.at)
+                quoted = DOUBLE.match(self.text, self.at) or SINGLE.match(self.text, self.at)
                 if quoted:
                     self.at = quoted.end()
                     continue
                 depth += {"(": 1, ")": -1}.get(self.text[self.at], 0)
                 self.at += 1
         return self.text[start : self.at]
-
-    # --- References and expressions ----------------------------------------------------------
-
-    def reference(self, found: re.Match[str]) -> Reference:
-        line = self.line()
-        self.at = found.end()
-        steps: list[Property | Index | Call] = []
-        while True:
-            if name := _PROPERTY.match(self.text, self.at):
-                self.at = name.end()
-                if self.text.startswith("(", self.at):
-                    self.at += 1
-                    steps.append(Call(name[1], self.arguments(")")))
-                else:
-                    steps.append(Property(name[1]))
-            elif self.text.startswith("[", self.at):
-                self.at += 1
-                steps.append(Index(self.expression()))
-                self.space()
-                self.expect("]")
-            else:
-                break
-        if found[1]:
-            self.expect("}")
-        return Reference(found[2], tuple(steps), line)
-
-    def expect_reference(self) -> Reference:
-        found = _REFERENCE.match(self.text, self.at)
-        if not found:
-            self.fail("a reference ($name) is wanted here")
-        return self.reference(found)
-
-    def arguments(self, end: str) -> tuple[Expression, ...]:
-        """Expressions with commas between them, up to ``end``."""
-        items: list[Expression] = []
-        self.space()
-        while not self.text.startswith(end, self.at):
-            if items:
-                self.expect(",")
-            items.append(self.expression(word=end == ")"))
-            self.space()
-        self.at += 1
-        return tuple(items)
-
-    def expression(self, level: int = 0, *, word: bool = False) -> Expression:
-        if level == len(_OPERATORS):
-            return self.unary(word=word)
-        pattern, words = _OPERATORS[level]
-        left = self.expression(level + 1, word=word)
-        while True:
-            self.space()
-            if not (sign := pattern.match(self.text, self.at)):
-                return left
-            self.at = sign.end()
-            right = self.expression(level + 1)
-            left = Binary(words.get(sign[0], sign[0]), left, right)
-
-    def unary(self, *, word: bool) -> Expression:
-        self.space()
-        text, at = self.text, self.at
-        sign = text[at : at + 1]
-        if sign == "!":
-            self.at += 1
-            return Not(self.unary(word=False))
-        if sign == "$":
-            return self.expect_reference()
-        if sign == "(":
-            self.at += 1
-            inner = self.expression()
-            self.space()
-            self.expect(")")
-            return inner
-        if sign == "[":
-            self.at += 1
-            return self.list_or_range()
-        if sign == "{":
-            self.at += 1
-            return self.map()
-        if single := _SINGLE.match(text, at):
-            self.at = single.end()
-            return Literal(single[1].replace("''", "'"))
-        if double := _DOUBLE.match(text, at):
-            line = self.line()
-            self.at = double.end()
-            return interpolated(double[1].replace('""', '"'), line)
-        if number := _NUMBER.match(text, at):
-            self.at = number.end()
-            digits = number[0]
-            whole = digits.lstrip("-").isdigit()
-            return Literal(int(digits) if whole and len(digits) < 4000 else float(digits))
-        name = _NAME.match(text, at)
-        if name:
-            self.at = name.end()
-            if name[0] in ("true", "false"):
-                return Literal(name[0] == "true")
-            if name[0] == "not":
-                return Not(self.unary(word=False))
-            if word:
-                # A bare word among arguments is nothing: that is how `null` comes to work there.
-                return Literal(None)
-            self.at = at
-        self.fail("a value is wanted here")
-
-    def list_or_range(self) -> Expression:
-        self.space()
-        if self.text.startswith("]", self.at):
-            self.at += 1
-            return ListOf(())
-        first = self.expression()
-        self.space()
-        if self.text.startswith("..", self.at):
-            self.at += 2
-            last = self.expression()
-            self.space()
-            self.expect("]")
-            return Range(first, last)
-        if self.text.startswith(",", self.at):
-            self.at += 1
-            return ListOf((first, *self.arguments("]")))
-        self.expect("]")
-        return ListOf((first,))
-
-    def map(self) -> Expression:
-        items: list[tuple[Expression, Expression]] = []
-        self.space()
-        while not self.text.startswith("}", self.at):
-            if items:
-                self.expect(",")
-            key = self.expression()
-            self.space()
-            self.expect(":")
-            items.append((key, self.expression()))
-            self.space()
-        self.at += 1
-        return MapOf(tuple(items))
-
-    # --- Small things ------------------------------------------------------------------------
-
-    def space(self) -> None:
-        found = _SPACE.match(self.text, self.at)
-        assert found is not None
-        self.at = found.end()
-
-    def close(self) -> None:
-        """The ``)`` of a directive, with the line end behind it."""
-        self.space()
-        self.expect(")")
-        self.line_end()
-
-    def line_end(self) -> None:
-        if found := _LINE_END.match(self.text, self.at):
-            self.at = found.end()
-
-    def expect(self, sign: str) -> None:
-        if not self.text.startswith(sign, self.at):
-            self.fail(f"{sign} is wanted here")
-        self.at += len(sign)
-
-    def line(self) -> int:
-        return self.first_line + self.text.count("\n", 0, self.at)
-
-    def fail(self, message: str, *, back: int = 0) -> NoReturn:
-        at = self.at - back
-        column = at - (self.text.rfind("\n", 0, at) + 1) + 1
-        raise VtlError(
-            f"line {self.first_line + self.text.count(chr(10), 0, at)}, column {column}: {message}"
-        )
-
-
-def interpolated(text: str, line: int) -> Expression:
-    """A string in double quotes, cheap where nothing in it needs rendering."""
-    if "$" not in text and "#" not in text:
-        return Literal(text)
-    return Interpolated(_Parser(text, nested=True, line=line).template())

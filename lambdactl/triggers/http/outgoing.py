@@ -1,0 +1,127 @@
+"""HTTP to elsewhere: what HTTP integrations call.
+
+urllib3 in threads of its own: it is there anyway (botocore stands on it), it leaves headers and
+paths as they are, and a backend that takes half a minute blocks nobody but its thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from lambdactl.triggers.http.calls import Refusal
+from lambdactl.triggers.http.exchange import Headers
+
+if TYPE_CHECKING:
+    from urllib3 import PoolManager
+
+MAX_CALLS = 64
+"""How many calls are under way at once; more wait for their turn, within their time."""
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+"""The largest payload of a REST or HTTP API
+(https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html)."""
+
+_NETWORK = "Network error communicating with endpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a server answered; redirects are answers like any other."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+async def send(
+    method: str,
+    url: str,
+    headers: Headers,
+    body: bytes,
+    timeout_s: float,
+    *,
+    decode: bool = False,
+) -> Reply:
+    """Call ``url`` with just these headers (and ``Host`` and ``Content-Length``).
+
+    :param decode: undo the response's ``Content-Encoding``; the header is taken out then.
+    :raises Refusal: ``INTEGRATION_TIMEOUT``; ``INTEGRATION_FAILURE`` where the server can't be
+        reached or breaks off; ``API_CONFIGURATION_ERROR`` for a URL that leads to no host. The
+        reasons are in words.
+    """
+    loop = asyncio.get_running_loop()
+    work = loop.run_in_executor(_threads(), _send, method, url, headers, body, timeout_s, decode)
+    try:
+        return await asyncio.wait_for(work, timeout_s)
+    except TimeoutError:
+        raise Refusal(
+            "INTEGRATION_TIMEOUT", reason=f"{method} {url}: no answer within {timeout_s:g} s"
+        ) from None
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(MAX_CALLS, thread_name_prefix="http-integration")
+
+
+@cache
+def _pool() -> PoolManager:
+    from urllib3 import PoolManager
+
+    return PoolManager(num_pools=32, maxsize=MAX_CALLS, retries=False)
+
+
+def _send(
+    method: str, url: str, headers: Headers, body: bytes, timeout_s: float, decode: bool
+) -> Reply:
+    from urllib3 import HTTPHeaderDict, Timeout, exceptions
+    from urllib3.util import SKIP_HEADER
+
+    sent = HTTPHeaderDict()
+    for name, value in headers:
+        sent.add(name, value)
+    for usual in ("User-Agent", "Accept-Encoding"):
+        if usual not in sent:
+            sent[usual] = SKIP_HEADER
+    where = f"{method} {url}"
+    try:
+        response = _pool().request(
+            method,
+            url,
+            headers=sent,
+            body=body or None,
+            redirect=False,
+            preload_content=False,
+            decode_content=decode,
+            timeout=Timeout(total=timeout_s),
+        )
+        try:
+            content = response.read(MAX_BODY_BYTES + 1, decode_content=decode)
+            whole = len(content) <= MAX_BODY_BYTES
+            if whole:
+                response.release_conn()
+        finally:
+            response.close()
+    except exceptions.TimeoutError as error:
+        raise Refusal("INTEGRATION_TIMEOUT", reason=f"{where}: {error}") from error
+    except (exceptions.LocationValueError, exceptions.NameResolutionError, UnicodeError) as error:
+        # "... including when an invalid endpoint address is submitted"
+        # (https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html).
+        raise Refusal("API_CONFIGURATION_ERROR", reason=f"{where}: {error}") from error
+    except (exceptions.HTTPError, OSError, ValueError) as error:
+        raise Refusal("INTEGRATION_FAILURE", _NETWORK, reason=f"{where}: {error}") from error
+    if not whole:
+        raise Refusal(
+            "INTEGRATION_FAILURE",
+            reason=f"{where}: the answer is larger than {MAX_BODY_BYTES} bytes",
+        )
+    found = [
+        (name, value)
+        for name, value in response.headers.items()
+        if not (decode and name.lower() == "content-encoding")
+    ]
+    return Reply(response.status, found, content)
