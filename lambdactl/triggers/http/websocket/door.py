@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -35,7 +34,13 @@ from lambdactl.triggers.http.websocket.connection import (
     Connection,
     Connections,
 )
-from lambdactl.triggers.http.websocket.event import ConnectionCall, EventType, event
+from lambdactl.triggers.http.websocket.event import (
+    ConnectionCall,
+    EventType,
+    event,
+    request_context,
+)
+from lambdactl.triggers.http.websocket.integrations import as_post, runners
 from lambdactl.triggers.http.websocket.proxy import ProxyResponse, proxy_response
 from lambdactl.triggers.http.websocket.selection import selector
 
@@ -97,7 +102,7 @@ class WebSocketDoor:
         self._stages = ("", f"/{api.stage}")
         self._tasks: set[asyncio.Task[None]] = set()
         self.closed = False
-        self._runners = _runners(api, setting)
+        self._runners = runners(api, setting)
         throttles = (
             (key, api.throttles.get(key) or api.throttles.get("*")) for key in self._routes
         )
@@ -274,12 +279,11 @@ class WebSocketDoor:
 
         :raises Refusal: the function failed, or gave what is no proxy response.
         """
-        if call.route.integration.kind == "unavailable":
-            what = call.route.integration.uri or "what it leads to"
-            raise Refusal("INTEGRATION_FAILURE", reason=f"{what} is not on this machine")
         runner = self._runners.get(call.route.path)
         if runner is not None:
-            call.request = _as_post(call.request, body)
+            call.context = request_context(call, connection, event_type)
+            if event_type != "CONNECT":
+                call.request = as_post(call.request, body)
             response = await runner(call)
             return ProxyResponse(
                 response.status, tuple(response.headers), response.body.decode("utf-8", "replace")
@@ -327,45 +331,6 @@ def _error(message: str, connection_id: str, request_id: str) -> bytes:
     return (
         f'{{"message": {words}, "connectionId":"{connection_id}", "requestId":"{request_id}"}}'
     ).encode()
-
-
-Runner = Callable[[ConnectionCall], Awaitable[Response]]
-
-
-def _runners(api: Api, setting: Setting) -> dict[str, Runner]:
-    """The integrations that are no Lambda proxies, by route."""
-    others = [route for route in api.routes if route.integration.kind not in _OWN]
-    if not others:
-        return {}
-    from lambdactl.triggers.http.rest.integrations import runner
-
-    return {route.path: runner(api, _with_json_template(route), setting) for route in others}
-
-
-_OWN = frozenset({"lambda_proxy", "unavailable"})
-
-
-def _with_json_template(route: Route) -> Route:
-    """The route with the template that all its messages are mapped with: a WebSocket API chooses
-    it by an expression, mostly a constant, where a REST API goes by content type
-    (https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-data-transformations.html)."""
-    integration = route.integration
-    templates = integration.request_templates
-    if templates:
-        chosen = templates.get("application/json", templates.get("$default"))
-        template = next(iter(templates.values())) if chosen is None else chosen
-    elif integration.kind == "mock":
-        template = '{"statusCode": 200}'
-    else:
-        return route
-    mapped = replace(integration, request_templates={"application/json": template})
-    return replace(route, integration=mapped)
-
-
-def _as_post(request: Request, body: str | None) -> Request:
-    """A message as the request that an integration template maps."""
-    headers = [("Host", request.host), ("Content-Type", "application/json")]
-    return Request("POST", "/", request.query, headers, (body or "").encode(), request.wire)
 
 
 Check = Callable[[ConnectionCall], Awaitable[None]]

@@ -24,14 +24,17 @@ class ConnectionCall(Call):
     """A :class:`Call` on a connection: its upgrade request, a message, or its end.
 
     ``requestId`` is "same as $context.extendedRequestId" (the table above).
+
+    :ivar context: what mapping templates see in ``$context`` beyond what a REST API has there.
     """
 
-    __slots__ = ("connection",)
+    __slots__ = ("connection", "context")
 
     def __init__(self, setting: Setting, api: Api, route: Route, connection: Connection) -> None:
         super().__init__(setting, api, route, connection.request, {})
         self.connection = connection
         self.request_id = self.extended_id
+        self.context: dict[str, Any] = {}
 
 
 _HOP_BY_HOP = frozenset({"connection", "upgrade"})
@@ -73,8 +76,6 @@ def event(
         )
         if closed is not None:
             context["disconnectStatusCode"], context["disconnectReason"] = closed
-    else:
-        context["messageId"] = new_extended_id()
     if call.api.variables:
         made["stageVariables"] = dict(call.api.variables)
     made["requestContext"] = context
@@ -113,6 +114,8 @@ def request_context(call: Call, connection: Connection, event_type: EventType) -
         "connectionId": connection.id,
         "apiId": stable_id(call.api.name),
     }
+    if event_type == "MESSAGE":
+        context["messageId"] = new_extended_id()
     if connection.authorizer is not None:
         context["authorizer"] = dict(connection.authorizer)
     return context

@@ -11,7 +11,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from lambdactl.errors import ThrottledError
-from lambdactl.manifest.apis import ApiKey, Integration, Route, Throttle
+from lambdactl.manifest.apis import ApiKey, Integration, IntegrationResponse, Route, Throttle
 from lambdactl.triggers.http.wire import Limits
 from tests.aio import other_tasks, run, until
 from tests.clock import ManualClock
@@ -409,6 +409,64 @@ def test_throttles():
     run(main())
 
 
+def test_integrations_that_are_no_lambda_proxies():
+    """MOCK for $connect and for a ping, and a function that gets what a template makes."""
+    pong = '{"pong": "$context.connectionId", "by": "$context.routeKey"}'
+    template = '{"id": "$context.connectionId", "x": $input.json("$.x")}'
+    routes = (
+        Route("$connect", Integration("mock", request_templates={"200": '{"statusCode":200}'})),
+        Route(
+            "ping",
+            Integration(
+                "mock",
+                request_templates={"$default": '{"statusCode":200}'},
+                responses=(IntegrationResponse(200, templates={"application/json": pong}),),
+            ),
+            response=True,
+        ),
+        Route(
+            "map",
+            Integration("lambda", function="map", request_templates={"\\$default": template}),
+            response=True,
+        ),
+    )
+    functions = Functions(map=lambda event: event)
+
+    async def main():
+        async with serving(api(routes=routes), functions) as served:
+            async with connect(served.url) as client:
+                [id] = served.door.connections.open
+                await client.send('{"action": "ping"}')
+                assert json.loads(await client.recv()) == {"pong": id, "by": "ping"}
+                await client.send('{"action": "map", "x": [3]}')
+                assert json.loads(await client.recv()) == {"id": id, "x": [3]}
+            assert not served.told
+
+    run(main())
+
+
+@pytest.mark.parametrize("status", [200, 403])
+def test_a_mock_decides_about_the_upgrade(status):
+    answer = f'{{"statusCode": {status}}}'
+    mock = Integration(
+        "mock",
+        request_templates={"200": answer},
+        responses=(IntegrationResponse(200), IntegrationResponse(403, pattern="403")),
+    )
+
+    async def main():
+        async with serving(api(routes=(Route("$connect", mock),)), Functions()) as served:
+            if status == 200:
+                async with connect(served.url):
+                    pass
+                return
+            with pytest.raises(InvalidStatus) as refused:
+                await connect(served.url)
+            assert refused.value.response.status_code == 403
+
+    run(main())
+
+
 def test_what_is_not_on_this_machine_fails():
     routes = (Route("$default", Integration("unavailable", uri="a queue")),)
 
@@ -417,7 +475,7 @@ def test_what_is_not_on_this_machine_fails():
             async with connect(served.url) as client:
                 await client.send("x")
                 assert "Internal server error" in await client.recv()
-            assert served.told == ["chat $default: a queue is not on this machine"]
+            assert served.told == ["chat $default: a queue does not run on this machine"]
 
     run(main())
 
