@@ -1,4 +1,4 @@
-"""Routes of a WebSocket API that lead elsewhere than to a function as it is: MOCK, HTTP, mapping."""
+"""Routes of a WebSocket API that lead elsewhere than to a function as it is: MOCK, HTTP, maps."""
 
 from __future__ import annotations
 
