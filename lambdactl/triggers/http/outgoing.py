@@ -106,12 +106,15 @@ def _send(
                 response.release_conn()
         finally:
             response.close()
-    except exceptions.TimeoutError as error:
-        raise Refusal("INTEGRATION_TIMEOUT", reason=f"{where}: {error}") from error
     except (exceptions.LocationValueError, exceptions.NameResolutionError, UnicodeError) as error:
         # "... including when an invalid endpoint address is submitted"
         # (https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html).
         raise Refusal("API_CONFIGURATION_ERROR", reason=f"{where}: {error}") from error
+    except exceptions.NewConnectionError as error:
+        # To urllib3 a refused connection is one that timed out.
+        raise Refusal("INTEGRATION_FAILURE", _NETWORK, reason=f"{where}: {error}") from error
+    except exceptions.TimeoutError as error:
+        raise Refusal("INTEGRATION_TIMEOUT", reason=f"{where}: {error}") from error
     except (exceptions.HTTPError, OSError, ValueError) as error:
         raise Refusal("INTEGRATION_FAILURE", _NETWORK, reason=f"{where}: {error}") from error
     if not whole:
