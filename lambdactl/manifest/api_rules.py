@@ -230,6 +230,7 @@ class _Apis:
                 "give it to the route $connect",
                 node=authorizer,
             )
+        self.scopes(node, api)
         validator = node.get("validator")
         if validator is not None and not validator.is_mapping:
             self.named(validator, api, "validators", code="unknown-validator", what="validator")
@@ -238,6 +239,31 @@ class _Apis:
             self.named(model, api, "models", code="unknown-model", what="model")
         if kind in ("rest", "http"):
             self.path(node)
+
+    def scopes(self, node: Node, api: _Api | None) -> None:
+        """Only a token has scopes. Without one that is checked, they would protect nothing
+        (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html)."""
+        scopes, given = node.get("scopes"), node.get("authorizer")
+        if scopes is None or scopes.unknown or not scopes.value:
+            return
+        if given is None and api is not None:
+            given = api.node.get("authorizer")
+        if given is not None and isinstance(given.value, str) and api is not None:
+            given = api.node.get("authorizers", given.value) or given
+        if given is None or (not given.unknown and given.get("function") is not None):
+            reason = "no authorizer" if given is None else "a Lambda authorizer"
+        elif given.value in ("none", "iam"):
+            reason = "no authorizer" if given.value == "none" else "iam"
+        else:
+            return
+        self.problems.add(
+            "conflict",
+            f"`scopes` say nothing here: the route has {reason}",
+            node.keys["scopes"],
+            "they are for JWT and Cognito authorizers",
+            node=scopes,
+            severity="warning",
+        )
 
     def path(self, node: Node) -> None:
         """https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-settings-method-request.html"""

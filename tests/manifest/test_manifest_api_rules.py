@@ -138,6 +138,24 @@ def of_trigger(project: Project, trigger: str, apis: str = APIS) -> tuple[str, s
             "give it another name",
         ),
         (
+            "http: {path: /a, scopes: [read]}",
+            "conflict",
+            "`scopes` say nothing here: the route has no authorizer",
+            "they are for JWT and Cognito authorizers",
+        ),
+        (
+            "rest: {path: /a, scopes: [read], authorizer: users}",
+            "conflict",
+            "`scopes` say nothing here: the route has a Lambda authorizer",
+            "they are for JWT and Cognito authorizers",
+        ),
+        (
+            "rest: {path: /a, scopes: [read], authorizer: iam}",
+            "conflict",
+            "`scopes` say nothing here: the route has iam",
+            "they are for JWT and Cognito authorizers",
+        ),
+        (
             "http: {path: $default, method: GET}",
             "conflict",
             "the route $default takes every method",

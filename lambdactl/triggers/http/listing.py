@@ -108,11 +108,11 @@ def document(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "api_key": row.route.api_key,
             "stream": row.route.integration.stream,
             "timeout_s": row.route.integration.timeout_s,
-            "where": str(row.route.where) if row.route.where is not None else None,
+            "where": _place(row.route),
             "shadowed_by": [
                 {
                     "route": rows[shadow.by].name,
-                    "where": str(rows[shadow.by].route.where),
+                    "where": _place(rows[shadow.by].route),
                     "effect": shadow.effect,
                 }
                 for shadow in row.shadows
@@ -120,6 +120,10 @@ def document(rows: Sequence[Row]) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
+
+
+def _place(route: Route) -> str | None:
+    return str(route.where) if route.where is not None else None
 
 
 def _scopes(route: Route) -> tuple[str, ...]:
