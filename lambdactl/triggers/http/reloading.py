@@ -141,7 +141,7 @@ class Reloading:
         """Begin to watch what ``reading`` says the app is made of."""
         self._files = reading.files
         self._jobs = jobs_of(self._served.app, self._built)
-        await self._watch_anew()
+        self._exchange(await self._prepared(self._served.app, self._files, self._jobs))
 
     def reload_all(self) -> None:
         """Read the manifest again, build what is built, and give every function fresh
@@ -251,14 +251,11 @@ class Reloading:
                 reading = await asyncio.to_thread(read, self._load)
                 if self._read_again:
                     continue
-                if reading.app is None:
-                    assert reading.error is not None
-                    # One of the files it needs may be what is mended next.
-                    self._files |= reading.files
-                    self._happened(Failed(reading.error))
-                else:
+                if reading.app is not None:
                     await self._take_over(reading.app, reading.files, path, begun)
-                await self._watch_anew()
+                else:
+                    assert reading.error is not None
+                    await self._keep_on(reading.error, reading.files)
         except Exception as error:
             self._happened(Failed(error))
         finally:
@@ -267,18 +264,28 @@ class Reloading:
     async def _take_over(
         self, app: App, files: frozenset[Path], path: Path | None, begun: float
     ) -> None:
+        jobs = jobs_of(app, self._built)
+        # Watched before anything is started from it: no save falls between.
+        fresh = await self._prepared(app, files, jobs)
         try:
             await self._served.reload_app(app)
         except LambdactlError as error:
-            self._files |= files
-            self._happened(Failed(error))
+            self._discard(fresh)
+            await self._keep_on(error, files)
             return
         self._files = files
+        self._exchange(fresh)
         self._happened(Rerouted(path, asyncio.get_running_loop().time() - begun))
-        await self._take_over_builds(app)
+        await self._take_over_builds(jobs)
 
-    async def _take_over_builds(self, app: App) -> None:
-        fresh: dict[Key, Job] = jobs_of(app, self._built)
+    async def _keep_on(self, error: LambdactlError, files: frozenset[Path]) -> None:
+        """The last good manifest stays. Any of the files that were read may be what is mended."""
+        self._happened(Failed(error))
+        if not files <= self._files:
+            self._files |= files
+            self._exchange(await self._prepared(self._served.app, self._files, self._jobs))
+
+    async def _take_over_builds(self, fresh: dict[Key, Job]) -> None:
         for key, job in fresh.items():
             known = self._jobs.pop(key, None)
             if known is not None and known.is_like(job):
@@ -292,12 +299,12 @@ class Reloading:
 
     # the watch
 
-    async def _watch_anew(self) -> None:
-        """Watch what the app is made of now."""
-        plan = _plan(self._served.app, self._files, self._jobs)
-        if plan == self._plan and self._watch is not None:
-            return
-        fresh = await asyncio.to_thread(
+    async def _prepared(self, app: App, files: frozenset[Path], jobs: dict[Key, Job]) -> _Prepared:
+        """A watch over what ``app`` is made of, which nobody listens to yet."""
+        plan = _plan(app, files, jobs)
+        if self._watch is not None and plan == self._plan:
+            return _Prepared(plan, self._watch)
+        watch = await asyncio.to_thread(
             Watch,
             plan.roots,
             keep=plan.keep,
@@ -307,18 +314,26 @@ class Reloading:
             poll_s=self._poll_s,
             warn=self._warn_in(asyncio.get_running_loop()),
         )
-        if self._closed:
-            fresh.close()
+        return _Prepared(plan, watch)
+
+    def _exchange(self, fresh: _Prepared) -> None:
+        """Listen to another watch from now on."""
+        if self._closed or fresh.watch is self._watch:
+            self._discard(fresh)
             return
-        before, self._watch = self._watch, fresh
-        rest = before.changes() if before is not None else []
+        before, self._watch = self._watch, fresh.watch
         self._detach()
+        rest = before.changes() if before is not None else []
         if rest:
             self._changed(rest)
-        self._plan = plan
+        self._plan = fresh.plan
         if before is not None:
             before.close()
-        self._detach = fresh.attach(asyncio.get_running_loop(), self._changed)
+        self._detach = fresh.watch.attach(asyncio.get_running_loop(), self._changed)
+
+    def _discard(self, fresh: _Prepared) -> None:
+        if fresh.watch is not self._watch:
+            fresh.watch.close()
 
     def _warn_in(self, loop: asyncio.AbstractEventLoop) -> Callable[[str], None]:
         def warn(message: str) -> None:
@@ -330,6 +345,11 @@ class Reloading:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+class _Prepared(NamedTuple):
+    plan: _Plan
+    watch: Watch
 
 
 class _Plan(NamedTuple):
