@@ -132,11 +132,17 @@ def _is_folder(draft: Draft, node: Node) -> bool:
 
 
 def _built(draft: Draft, resource: Resource, fields: Fields) -> None:
-    """Say that code has to be built first, where that is so."""
+    """Have code that has to be built be built, or say so."""
     method = text_of(resource.body.get("Metadata", "BuildMethod")) or ""
     built = method.lower().startswith(_COMPILED) and "SamResourceId" not in _metadata(resource)
     if not built:
         return
+    uri = resource.get("CodeUri") or resource.get("Code")
+    if uri is None or (text_of(uri) is not None and not uri.unknown):
+        from lambdactl.manifest.sam import builds
+
+        if builds.put(draft, resource, fields, text_of(uri) or "."):
+            return
     draft.unbuilt.add(resource.key)
     node = resource.body.get("Metadata", "BuildMethod")
     message = f"`{resource.name}` is built before it runs (`BuildMethod: {method}`)"

@@ -319,12 +319,12 @@ def test_an_image_needs_something_to_run(folder: Folder) -> None:
 
 def test_code_that_is_built_is_not_looked_into(folder: Folder) -> None:
     text = folder.text().replace(
-        "    Properties", "    Metadata: {BuildMethod: esbuild}\n    Properties"
+        "    Properties", "    Metadata: {BuildMethod: java}\n    Properties"
     )
     report = manifest.examine(folder.write(text), env={})
     assert report.sound == ()
     assert [problem.code for problem in report.problems] == ["not-built"]
-    built = text.replace("esbuild}", "esbuild, SamResourceId: Fn}")
+    built = text.replace("java}", "java, SamResourceId: Fn}")
     assert manifest.examine(folder.write(built), env={}).sound == ("Fn",)
 
 
