@@ -199,7 +199,8 @@ def _condition(draft: Draft, fields: Fields, node: Node) -> bool:
         fields.put("source_ips", sequence(sources, sources[0].at), "SourceIpConfig")
     else:
         return False
-    return node.get("RegexValues") is None
+    configs = (node, *(child for _, child in node.items()))
+    return all(config.get("RegexValues") is None for config in configs)
 
 
 # Answers without a function
