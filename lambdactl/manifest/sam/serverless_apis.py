@@ -13,7 +13,7 @@ from lambdactl.manifest.sam.draft import Draft, Fields, boolean, listed, truth
 from lambdactl.manifest.sam.fronts import Api, Front, Preflight
 from lambdactl.manifest.sam.values import made, members, text_of
 
-_METHODS = frozenset({"GET", "PUT", "HEAD", "POST", "PATCH", "DELETE", "*"})
+_METHODS = frozenset({"GET", "PUT", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "*"})
 _LOST = (
     "AccessLogSetting",
     "AccessLogSettings",
@@ -200,7 +200,7 @@ def _quoted(node: Node | None) -> Node | None:
 
 
 def known_methods(inner: Fields) -> None:
-    """Preflights are always answered, so ``OPTIONS`` says nothing."""
+    """Methods in capitals; ``ANY`` and the like, which browsers do not know, are left out."""
     methods = inner.value.get("allow_methods")
     if methods is not None and isinstance(methods.value, list):
         known = [m.text.upper() for m in methods.value if m.text.upper() in _METHODS]
