@@ -13,6 +13,7 @@ from lambdactl import manifest
 from lambdactl.local import Local
 from lambdactl.manifest import App, check_code
 from lambdactl.manifest.sam.convert import convert
+from tests.manifest.sam.test_sam_apis import served
 
 HERE = Path(__file__).parent / "templates"
 ACCOUNT = "123456789012"
@@ -64,11 +65,17 @@ TEMPLATES: dict[str, dict[str, tuple[list[str], dict[str, str]]]] = {
         "SellerFunction": ([], {"ROLE": "Seller"}),
         "BuyerFunction": ([], {"ROLE": "Buyer"}),
     },
+    "links": {"Visits": (["rest"], {"TABLE": "LinkTable"})},
+    "users": {
+        "Profile": (["http", "http", "http"], {"POOL": "us-east-1_userpool"}),
+        "Partners": (["rest"], {}),
+    },
 }
 WARNINGS = {
     "http-api": ["unresolved"] * 5,
     "nested": ["not-supported"],
     "trader": ["not-supported"],
+    "links": ["not-supported"],
 }
 
 
@@ -141,6 +148,15 @@ def bare(app: App) -> App:
         source=None,
         warnings=(),
     )
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_converted_it_serves_the_same(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / name
+    shutil.copytree(HERE / name, folder)
+    wanted = served(manifest.load(folder))
+    (folder / "lambdactl.yaml").write_text(convert(folder).text)
+    assert served(manifest.load(folder)) == wanted
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
