@@ -181,7 +181,9 @@ class _Apis:
     def health_check(self, api: _Api) -> None:
         """https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html"""
         values = self.apis.get(api.name, {}).get(api.kind, {}).get("health_check", {})
-        if values.get("timeout_s", 0) >= values.get("interval_s", 1):
+        if {"timeout_s", "interval_s"} <= set(values) and values["timeout_s"] >= values[
+            "interval_s"
+        ]:
             at = api.node.get("health_check", "timeout") or api.node.get("health_check", "interval")
             self.problems.add(
                 "conflict",

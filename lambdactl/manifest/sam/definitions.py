@@ -169,12 +169,16 @@ class _Reader:
             for name, scopes in scheme.items():
                 self._scheme(fields, name, scopes, scheme)
         default = text_of(self.front.fields.value.get("authorizer"))
-        preflight = text_of(fields.value.get("method")) == "OPTIONS"
-        if preflight and "authorizer" not in fields.value and default is not None:
-            # SAM leaves the preflights of an HTTP API alone, and those of a REST API if told so.
+        if text_of(fields.value.get("method")) != "OPTIONS":
+            return
+        # SAM leaves the preflights of an HTTP API alone, and those of a REST API if told so.
+        if "authorizer" not in fields.value and default is not None:
             added = truth(self.api.get("Auth", "AddDefaultAuthorizerToCorsPreflight"))
             if self.kind == "http" or added is False:
                 fields.put("authorizer", made("none", operation))
+        shared = "api_key" in self.front.fields.value and "api_key" not in fields.value
+        if shared and truth(self.api.get("Auth", "AddApiKeyRequiredToCorsPreflight")) is False:
+            fields.put("api_key", made(False, operation))
 
     def _scheme(self, fields: Fields, name: str, scopes: Node, at: Node) -> None:
         if name in self.front.names("authorizers"):

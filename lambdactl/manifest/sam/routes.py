@@ -25,7 +25,7 @@ def rest(draft: Draft, owner: Resource, node: Node, at: Place) -> Trigger:
     fields.put("response", mode, "ResponseTransferMode")
     fields.put("api", api.name, "RestApiId")
     _auth(draft, fields, node.get("Auth"), api, front)
-    _request(draft, fields, node)
+    _request(draft, front, fields, node)
     return Trigger(owner.key, "rest", fields, at)
 
 
@@ -36,7 +36,7 @@ def _rest_route(draft: Draft, fields: Fields, node: Node, at: Place) -> None:
         draft.says(at, field, word)
 
 
-def _request(draft: Draft, fields: Fields, node: Node) -> None:
+def _request(draft: Draft, front: Front, fields: Fields, node: Node) -> None:
     """What a request must look like, and whether that is checked:
     https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-requestmodel.html
     https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-requestparameter.html
@@ -44,6 +44,9 @@ def _request(draft: Draft, fields: Fields, node: Node) -> None:
     given = node.get("RequestModel")
     name = text_of(given.get("Model")) if given is not None else None
     if given is not None and name is not None:
+        # SAM writes names of models in lower case.
+        known = {known.lower(): known for known in front.names("models")}
+        name = known.get(name.lower(), name)
         fields.put("request_models", made({"application/json": name}, given), "RequestModel")
         checks = {"body": given.get("ValidateBody"), "parameters": given.get("ValidateParameters")}
         if any(check is not None for check in checks.values()):

@@ -127,8 +127,10 @@ def named(draft: Draft, front: Front, api: Api, given: Node | None) -> Node | No
     if name in front.names("authorizers"):
         return given
     declared = api.get("Auth", "Authorizers")
-    if api.elsewhere or (declared is not None and declared.get(name) is not None):
-        return None  # Of another template, or named in a warning.
+    warned = declared is not None and declared.get(name) is not None
+    defined = api.get("DefinitionBody") is not None or api.get("DefinitionUri") is not None
+    if api.elsewhere or warned or defined:
+        return None  # SAM leaves what a definition says as it is.
     message = f"the API has no authorizer `{name}`"
     names = declared.value if declared is not None and declared.is_mapping else {}
     draft.problems.add("unknown-authorizer", message, given, did_you_mean(name, names))

@@ -175,6 +175,7 @@ def test_security_of_operations(folder: Folder) -> None:
           Properties:
             StageName: v1
             Auth: {{DefaultAuthorizer: Mine, Authorizers: {{Mine: {{FunctionArn: !GetAtt Fn.Arn}}}},
+              ApiKeyRequired: true, AddApiKeyRequiredToCorsPreflight: false,
               AddDefaultAuthorizerToCorsPreflight: false}}
             DefinitionBody:
               paths:
@@ -186,6 +187,7 @@ def test_security_of_operations(folder: Folder) -> None:
                 /preflight: {{options: {{{PROXY}}}}}
         """,
     )
+    assert [route.path for route in api.routes if not route.api_key] == ["/preflight"]
     found = {route.path: route.authorizer for route in api.routes}
     names = {path: who.name if who is not None else None for path, who in found.items()}
     assert names == {
@@ -331,3 +333,26 @@ def test_rules_that_are_not_all_here(folder: Folder, rule: str, warning: str) ->
         """,
     )
     assert warning in [problem.message for problem in app.warnings]
+
+
+def test_what_an_event_names_of_a_definition(folder: Folder) -> None:
+    """A name of the definition's is no fault, and SAM compares names of models in lower case."""
+    api, warnings = apis_and_warnings(
+        folder,
+        f"""
+        Own: {{Type: AWS::Serverless::Api, Properties: {{StageName: v1, MergeDefinitions: true,
+          Models: {{Pet: {{type: object, properties: {{a: {{type: string}}}}}}}},
+          DefinitionBody: {{paths: {{/a: {{get: {{{PROXY}}}}}}}}}}}}}
+        """,
+        """
+        Events:
+          A: {Type: Api, Properties: {Path: /a, Method: get, RestApiId: !Ref Own,
+            Auth: {Authorizer: Other}}}
+          B: {Type: Api, Properties: {Path: /b, Method: post, RestApiId: !Ref Own,
+            RequestModel: {Model: pet}}}
+        """,
+    )
+    assert warnings == ""
+    assert [dict(route.request_models) for route in api.routes if route.path == "/b"] == [
+        {"application/json": "Pet"}
+    ]
