@@ -314,6 +314,14 @@ def _front_of(draft: Draft, given: Node | None) -> Front | None:
 # HTTP and WebSocket APIs
 
 
+def overrides(draft: Draft, api: Resource) -> list[Resource]:
+    """What a template changes of the route, the integration and the stage that API Gateway makes
+    by itself for an API with a ``Target``.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigatewayv2-apigatewaymanagedoverrides.html
+    """
+    return beside(draft, api, "AWS::ApiGatewayV2::ApiGatewayManagedOverrides", word="ApiId")
+
+
 def _v2(draft: Draft, front: Front, api: Resource) -> None:
     stages = beside(draft, api, "AWS::ApiGatewayV2::Stage", word="ApiId")
     _one_stage(draft, api, stages)
@@ -325,6 +333,14 @@ def _v2(draft: Draft, front: Front, api: Resource) -> None:
         front.fields.put("variables", found, "StageVariables")
         settings = stage.get("RouteSettings")
         route_settings(front, stage.get("DefaultRouteSettings"), settings)
+    for override in overrides(draft, api):
+        found = variables(draft, override.get("Stage", "StageVariables"))
+        front.fields.put("variables", found, "StageVariables")
+        route_settings(
+            front,
+            override.get("Stage", "DefaultRouteSettings"),
+            override.get("Stage", "RouteSettings"),
+        )
     for one in beside(draft, api, "AWS::ApiGatewayV2::Authorizer", word="ApiId"):
         authorizers.put(draft, front, one.key, authorizers.of_resource(draft, one), one.at)
     if front.kind == "websocket":

@@ -203,7 +203,17 @@ def _quick_api(draft: Draft, owned: Owned, resource: Resource) -> list[Trigger]:
     _http_key(fields, key)
     is_address = (text_of(given) or "").startswith("http")
     value = {"uri": given, "type": made("http_proxy" if is_address else "aws_proxy", given)}
-    value["payloadFormatVersion"] = made("2.0", given)
+    value["PayloadFormatVersion"] = made("2.0", given)
+    for override in gateway_parts.overrides(draft, resource):
+        said = override.get("Integration")
+        value |= said.value if said is not None and said.is_mapping else {}
+        route = override.get("Route")
+        if route is not None and route.is_mapping:
+            whole = Resource(
+                draft.template, override.name, override.type, override.at, override.body, route
+            )
+            _method_auth(draft, front, fields, whole)
+            fields.put("operation", whole.get("OperationName"), "OperationName")
     goal = integrations.goal(draft, Node(value, *given.at), "http", key.text)
     found = place(draft, front, fields, goal)
     return [found] if found is not None else []
