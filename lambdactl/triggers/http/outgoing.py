@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from lambdactl.execution.handoff import in_task
 from lambdactl.triggers.http.calls import Refusal
 from lambdactl.triggers.http.exchange import Headers
 
@@ -53,6 +54,7 @@ async def send(
         reached or breaks off; ``API_CONFIGURATION_ERROR`` for a URL that leads to no host. The
         reasons are in words.
     """
+    await in_task()
     loop = asyncio.get_running_loop()
     work = loop.run_in_executor(_threads(), _send, method, url, headers, body, timeout_s, decode)
     try:
@@ -88,6 +90,8 @@ def _send(
         if usual not in sent:
             sent[usual] = SKIP_HEADER
     where = f"{method} {url}"
+    if not url.lower().startswith(("http://", "https://")):
+        raise Refusal("API_CONFIGURATION_ERROR", reason=f"{where}: this is no URL of a server")
     try:
         response = _pool().request(
             method,
@@ -101,7 +105,8 @@ def _send(
         )
         try:
             content = response.read(MAX_BODY_BYTES + 1, decode_content=decode)
-            whole = len(content) <= MAX_BODY_BYTES
+            # One more look tells a body that is complete from one that was cut off.
+            whole = len(content) <= MAX_BODY_BYTES and not response.read(1)
             if whole:
                 response.release_conn()
         finally:

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping
 which takes more for JSON than the standard does: names and strings without quotes or in single
 ones, commas too many. What is a string without quotes to it is a body that is no JSON at all:
 ``$input.json('$')`` of ``a=b&c=d`` is ``"a=b&c=d"``. Compared with json-smart 2.2
-(docs/decisions/vtl.md).
+(docs/decisions/0002-vtl.md).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 Its habits: a *definite* path (names and single indexes) has one value or none, any other has a
 list of values; a name in dot notation may have dashes; a path needs no ``$.`` before it.
 https://github.com/json-path/JsonPath describes the language; compared with its version 2.0.0
-(docs/decisions/vtl.md).
+(docs/decisions/0002-vtl.md).
 """
 
 from __future__ import annotations

@@ -37,6 +37,8 @@ class Model:
 
     name: str
     validator: Validator
+    mistake: str | None = None
+    """Why the model is no schema."""
 
     def problems(self, document: Any) -> list[str]:
         """What is wrong with ``document``, in API Gateway's words and order.
@@ -45,8 +47,10 @@ class Model:
             is not there.
         """
         try:
+            if self.mistake is not None:
+                raise ValueError(self.mistake)
             found = [(_place(error), error) for error in self.validator.iter_errors(document)]
-        except (Unresolvable, SchemaError, ValueError, RecursionError) as error:
+        except (Unresolvable, re.error, ValueError, RecursionError) as error:
             raise Refusal(
                 "API_CONFIGURATION_ERROR", reason=f"the model {self.name} can't be used: {error}"
             ) from error
@@ -65,10 +69,20 @@ def models(schemas: Mapping[str, Any]) -> dict[str, Model]:
     )
     return {
         name: Model(
-            name, _Checker({"$ref": _uri(name)}, registry=registry, format_checker=_FORMATS)
+            name,
+            _Checker({"$ref": _uri(name)}, registry=registry, format_checker=_FORMATS),
+            _mistake(schema),
         )
-        for name in schemas
+        for name, schema in schemas.items()
     }
+
+
+def _mistake(schema: Any) -> str | None:
+    try:
+        Draft4Validator.check_schema(schema)
+    except SchemaError as error:
+        return f"{error.json_path}: {error.message}"
+    return None
 
 
 def _uri(name: str) -> str:

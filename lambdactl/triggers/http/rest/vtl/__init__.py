@@ -1,7 +1,7 @@
 """Velocity templates as API Gateway runs them.
 
 :func:`compiled` makes a :class:`Template` of a text once; :meth:`Template.render` runs it. Why
-this is not a library: docs/decisions/vtl.md.
+this is not a library: docs/decisions/0002-vtl.md.
 """
 
 from __future__ import annotations

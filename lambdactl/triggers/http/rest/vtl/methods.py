@@ -14,6 +14,7 @@ from typing import Any, Final
 from lambdactl.triggers.http.rest.java_regex import compiled, replacement
 from lambdactl.triggers.http.rest.vtl.errors import VtlError
 from lambdactl.triggers.http.rest.vtl.values import (
+    Collected,
     Entry,
     Host,
     JsonArray,
@@ -49,11 +50,15 @@ def index(owner: Any, key: Any, line: int) -> Any:
     """
     if isinstance(owner, dict):
         return _lookup(owner, key)
-    if isinstance(owner, list) and isinstance(key, int) and not isinstance(key, bool):
+    if _has_places(owner) and isinstance(key, int) and not isinstance(key, bool):
         if -len(owner) <= key < len(owner):
             return owner[key]
         raise VtlError(f"line {line}: a list of {len(owner)} has no element {key}")
     return MISSING
+
+
+def _has_places(owner: Any) -> bool:
+    return isinstance(owner, list) and not isinstance(owner, Collected)
 
 
 def put(owner: Any, key: Any, value: Any, line: int) -> None:
@@ -62,7 +67,7 @@ def put(owner: Any, key: Any, value: Any, line: int) -> None:
     :raises VtlError: a list has no such element, or the value may not be set (again).
     """
     try:
-        if isinstance(owner, dict) or (isinstance(owner, list) and isinstance(key, int)):
+        if isinstance(owner, dict) or (_has_places(owner) and isinstance(key, int)):
             owner[key] = value
     except _FAILURES as error:
         raise VtlError(f"line {line}: {key} can't be set: {error}") from error
@@ -94,6 +99,8 @@ def _methods(owner: Any) -> dict[str, tuple[tuple[str, Method], ...]]:
         return _INTEGER
     if isinstance(owner, float):
         return _DOUBLE
+    if isinstance(owner, Collected):
+        return _COLLECTION
     if isinstance(owner, list):
         return _LIST
     if isinstance(owner, dict):
@@ -377,23 +384,28 @@ _STRING: dict[str, tuple[tuple[str, Method], ...]] = {
     "valueOf": (("o", lambda value, other: text(other)),),
 }
 
-_LIST: dict[str, tuple[tuple[str, Method], ...]] = {
+_COLLECTION: dict[str, tuple[tuple[str, Method], ...]] = {
     **_OBJECT,
     "size": (("", len),),
     "isEmpty": (("", lambda value: not value),),
+    "contains": (("o", lambda value, item: _find(value, item) >= 0),),
+    "containsAll": (("l", _every),),
+    "remove": (("o", _discard),),
+    "toArray": (("", list),),
+    "iterator": (("", list),),
+}
+
+_LIST: dict[str, tuple[tuple[str, Method], ...]] = {
+    **_COLLECTION,
     "get": (("i", _element),),
     "set": (("io", _replace),),
     "add": (("o", _add), ("io", _insert)),
     "addAll": (("l", _extend),),
-    "contains": (("o", lambda value, item: _find(value, item) >= 0),),
-    "containsAll": (("l", _every),),
     "indexOf": (("o", _find),),
     "lastIndexOf": (("o", _find_last),),
     "remove": (("i", _remove_at), ("o", _discard)),
     "clear": (("", lambda value: value.clear()),),
     "subList": (("ii", _sublist),),
-    "toArray": (("", list),),
-    "iterator": (("", list),),
     "toJSONString": (("", lambda value: text(JsonArray(value))),),
 }
 
@@ -409,8 +421,8 @@ _MAP: dict[str, tuple[tuple[str, Method], ...]] = {
     "remove": (("o", lambda value, key: value.pop(key, None)),),
     "containsKey": (("o", lambda value, key: _lookup(value, key) is not MISSING),),
     "containsValue": (("o", lambda value, item: _find(list(value.values()), item) >= 0),),
-    "keySet": (("", list),),
-    "values": (("", lambda value: list(value.values())),),
-    "entrySet": (("", lambda value: [Entry(key, item) for key, item in value.items()]),),
+    "keySet": (("", Collected),),
+    "values": (("", lambda value: Collected(value.values())),),
+    "entrySet": (("", lambda value: Collected(map(Entry, value.keys(), value.values()))),),
     "clear": (("", lambda value: value.clear()),),
 }

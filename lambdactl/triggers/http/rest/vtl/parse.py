@@ -2,7 +2,7 @@
 
 Which blanks and line ends a directive takes with it, what a backslash escapes and which ``$`` and
 ``#`` are plain text was found out by giving Velocity 1.7 templates to render
-(docs/decisions/vtl.md). The language: https://velocity.apache.org/engine/1.7/vtl-reference.html.
+(docs/decisions/0002-vtl.md). The language: https://velocity.apache.org/engine/1.7/vtl-reference.html.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from lambdactl.triggers.http.rest.vtl.nodes import (
     Foreach,
     If,
     Node,
+    Property,
+    Reference,
     Set,
     Stop,
     Text,
@@ -54,6 +56,14 @@ _DIRECTIVES = frozenset(
 )
 """``#evaluate`` is text to API Gateway, and so is the call of a macro; a macro's definition
 vanishes."""
+
+
+def _ends_in_property(nodes: list[Node], before: str) -> bool:
+    """Whether the text so far ends in ``$name.property``, without braces."""
+    last = nodes[-1] if nodes else None
+    if not isinstance(last, Reference) or before == "}":
+        return False
+    return bool(last.steps) and isinstance(last.steps[-1], Property)
 
 
 def parse(text: str) -> Block:
@@ -98,6 +108,11 @@ class _Parser(Expressions):
                 if plain[0].strip(" \t") or not _SET.match(text, self.at):
                     nodes.append(Text(plain[0]))
             elif text.startswith("##", self.at):
+                if _ends_in_property(nodes, text[self.at - 1]):
+                    # Velocity 1.7 sees no comment here: `$item.name## text`.
+                    nodes.append(Text("##"))
+                    self.at += 2
+                    continue
                 end = text.find("\n", self.at)
                 self.at = len(text) if end < 0 else end + 1
             elif text.startswith("#*", self.at):
@@ -128,12 +143,16 @@ class _Parser(Expressions):
                 return "\\" * halves + self.text[start : self.at]
             return "\\" * halves
         word = _WORD.match(self.text, self.at)
-        if not word or (word[1] or word[2]) not in _DIRECTIVES:
+        if not word:
             return found[0]
+        if (word[1] or word[2]) not in _DIRECTIVES:
+            self.at = word.end()
+            return found[0] + word[0]
         if odd:
             self.at = word.end()
             return "\\" * halves + word[0]
-        return found[0] if _SET.match(self.text, self.at) else "\\" * halves
+        # Before #set, backslashes are never halved.
+        return found[0] if (word[1] or word[2]) == "set" else "\\" * halves
 
     def dollar(self) -> Node:
         found = REFERENCE.match(self.text, self.at)

@@ -18,6 +18,11 @@ class JsonArray(list[Any]):
     """A list of a JSON document (``net.minidev.json.JSONArray``)."""
 
 
+class Collected(list[Any]):
+    """``keySet()``, ``values()`` and ``entrySet()`` of a map: no lists to Java, which means that
+    they have no elements by number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One of a map's ``entrySet()``."""
@@ -95,13 +100,17 @@ def is_number(value: Any) -> bool:
 
 def kind(value: Any) -> type:
     """What stands for Java's class: the two kinds of list are one, as Java's ``equals`` has it."""
-    return list if isinstance(value, list) else type(value)
+    if isinstance(value, list):
+        return Collected if isinstance(value, Collected) else list
+    return type(value)
 
 
 def equals(left: Any, right: Any) -> bool:
     """Java's ``equals``: nothing equals a value of another class, ``1`` is not ``1.0``."""
     if kind(left) is not kind(right):
         return False
+    if isinstance(left, Collected):
+        return len(left) == len(right) and all(any(equals(a, b) for b in right) for a in left)
     if isinstance(left, list):
         return len(left) == len(right) and all(map(equals, left, right))
     if isinstance(left, dict):
