@@ -99,7 +99,16 @@ def find(
         raise _missing(language, asked, others, env)
     # The project's own environment holds its dependencies; else the nearest version, of two that
     # are as near the newer, of two that are the same the one found first.
-    found = min(others, key=lambda other: (other.source not in _VENVS, _distance(other, asked)))
+    # A version that is too old for all of them may as well have lambdactl's own copy of boto3.
+    retired = language is PYTHON and asked < language.oldest
+    found = min(
+        others,
+        key=lambda other: (
+            other.source not in _VENVS,
+            retired and other.version[:2] < sys.version_info[:2],
+            _distance(other, asked),
+        ),
+    )
     runs = language.runtime.format(_text(found.version[: language.digits]))
     return replace(
         found,

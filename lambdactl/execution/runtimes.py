@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import os
 import platform
+import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
@@ -128,10 +130,13 @@ def prepare(
     family = next(name for name in _COMMANDS if runtime.startswith(name))
     binary = Path(found.path)
     bootstrap = _BOOTSTRAPS / _COMMANDS[family]
-    given = _given_by_lambda(work) if family == "python" else bootstrap.parent
-    keep |= {given, _BOOTSTRAPS, binary.parent.parent, binary.resolve().parent.parent}
+    given, warning = bootstrap.parent, found.warning
+    keep |= {_BOOTSTRAPS, binary.parent.parent, binary.resolve().parent.parent}
     if family == "python":
-        keep |= {path.parent for path in _sdk()}
+        sdk, without = _sdk_for(found)
+        given, warning = _given_by_lambda(work, sdk), warning or without
+        keep |= {path.parent for path in sdk}
+    keep.add(given)
     version = ".".join(str(part) for part in found.version[: 1 if family == "nodejs" else 2])
     shown = ".".join(str(part) for part in found.version)
     flags = node_flags.flags(found.version, function.environment) if family == "nodejs" else ()
@@ -147,7 +152,7 @@ def prepare(
         interpreter=binary.parent,
         work=work,
         keep=tuple(sorted(path for path in keep if path != Path("/"))),
-        warning=found.warning,
+        warning=warning,
     )
 
 
@@ -220,12 +225,44 @@ def _sdk() -> tuple[Path, ...]:
     return tuple(found)
 
 
-def _given_by_lambda(work: Path) -> Path:
-    """A folder that stands for /var/runtime: the SDK that Lambda's Python runtimes bring along
-    (lambdactl's own copy), found by a function that doesn't bring another."""
-    folder = work / "runtime"
+def _sdk_for(found: interpreters.Interpreter) -> tuple[tuple[Path, ...], str | None]:
+    """The SDK that an interpreter is given, and what the user must know where it gets none:
+    lambdactl's own copy is made for the interpreter that runs lambdactl, and newer ones."""
+    version = found.version[:2]
+    if version >= sys.version_info[:2]:
+        return _sdk(), None
+    oldest = _oldest_python_of_sdk()
+    if version >= oldest:
+        return _sdk(), None
+    shown, needed = (".".join(map(str, numbers)) for numbers in (version, oldest))
+    return (), (
+        f"python{shown} comes without boto3 here: lambdactl's own copy needs Python {needed}; "
+        f"for functions that import it: {found.path} -m pip install boto3"
+    )
+
+
+@functools.cache
+def _oldest_python_of_sdk() -> tuple[int, ...]:
+    # 13 ms, and hardly ever needed.
+    from importlib.metadata import PackageNotFoundError, metadata
+
+    oldest = (3, 0)
+    for name in ("boto3", "botocore", "s3transfer", "urllib3"):
+        try:
+            asked = metadata(name)["Requires-Python"]
+        except (PackageNotFoundError, KeyError):
+            continue
+        for major, minor in re.findall(r">=\s*(\d+)\.(\d+)", asked or ""):
+            oldest = max(oldest, (int(major), int(minor)))
+    return oldest
+
+
+def _given_by_lambda(work: Path, sdk: tuple[Path, ...]) -> Path:
+    """A folder that stands for /var/runtime: the SDK that Lambda's Python runtimes bring along,
+    found by a function that doesn't bring another."""
+    folder = work / ("runtime" if sdk else "runtime-without-sdk")
     if not folder.is_dir():
         folder.mkdir()
-        for path in _sdk():
+        for path in sdk:
             (folder / path.name).symlink_to(path)
     return folder

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import platform
+import subprocess
 import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,7 @@ from lambdactl.manifest.model import (
     Layer,
 )
 from tests.execution.conformance.conftest import runtime_of
+from tests.parts import other_pythons
 
 HELLO = "def handler(event, context):\n    return {'hello': event['name']}\n"
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -298,3 +300,31 @@ def test_the_sdk_stays_visible_wherever_lambdactl_is_installed(tmp_path: Path) -
     assert "boto3" in [target.name for target in targets]
     for target in targets:
         assert any(target.is_relative_to(folder) for folder in launch.keep if folder != tmp_path)
+
+
+@pytest.mark.pythons
+def test_a_python_that_cannot_import_our_sdk_is_not_given_it(tmp_path: Path) -> None:
+    """It would fail in the middle of urllib3 with a TypeError that says nothing."""
+    oldest, path = min(other_pythons().items(), key=lambda item: int(item[0].split(".")[1]))
+    launch = prepare(
+        Function("hello", Code("folder", tmp_path), f"python{oldest}", "app.handler"),
+        task=tmp_path,
+        opt=None,
+        root=tmp_path,
+        work=tmp_path,
+        shell={**os.environ, "LAMBDACTL_PYTHON": path},
+        strict=False,
+    )
+    runs = subprocess.run(
+        [path, "-c", "import boto3"],
+        env={"PYTHONPATH": str(launch.runtime)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if launch.warning is None:
+        assert runs.returncode == 0, runs.stderr
+    else:
+        assert launch.warning.startswith(f"python{oldest} comes without boto3 here")
+        assert launch.warning.endswith(f"{path} -m pip install boto3")
+        assert not list(launch.runtime.iterdir())

@@ -26,6 +26,7 @@ from websockets.server import ServerProtocol
 from lambdactl.manifest.apis import Api, Route
 from lambdactl.triggers.http.calls import Refusal, Setting, invoke, limit, new_extended_id
 from lambdactl.triggers.http.exchange import Request, Response
+from lambdactl.triggers.http.http_api.response import failure
 from lambdactl.triggers.http.throttle import Bucket
 from lambdactl.triggers.http.websocket import management
 from lambdactl.triggers.http.websocket.connection import (
@@ -291,7 +292,7 @@ class WebSocketDoor:
         given = event(call, connection, event_type, body=body, closed=closed)
         result = await invoke(call, orjson.dumps(given))
         if result.function_error:
-            raise Refusal("INTEGRATION_FAILURE", reason="the function failed")
+            raise Refusal("INTEGRATION_FAILURE", reason=failure(call, result.payload))
         return proxy_response(result.payload)
 
     def _throttle(self, route: Route) -> None:
