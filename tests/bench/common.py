@@ -6,16 +6,23 @@ hits each alike, and ratios hold where absolute figures don't.
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+# This folder holds an http.py, and a script's folder comes first: Python's own must win. So a
+# script here imports this module before any that may want HTTP.
+if (_here := str(Path(__file__).resolve().parent)) in sys.path:
+    sys.path.remove(_here)
+    sys.path.append(_here)
+
 import os
 import platform
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 # Where this is set, a checkout is compiled anew at each start, and an installed package isn't.
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}

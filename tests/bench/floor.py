@@ -1,10 +1,9 @@
 """The floor under `local start-api`: the least that HTTP in front of a function can be.
 
 One route, one event shape, no limits, no logs, no errors: a request becomes a small payload 2.0
-event, goes to a runtime that waits on `/invocation/next`, and the `body` of what comes back is the
-answer. What a real front door costs is measured against this (tests/bench/http.py).
+event for a runtime that waits on `/invocation/next`; the `body` of what comes back is the answer.
 
-    python tests/bench/floor.py PORT [--environments N] -- COMMAND OF THE RUNTIME ...
+    python tests/bench/floor.py PORT ENVIRONMENTS COMMAND OF THE RUNTIME ...
 """
 
 import asyncio
@@ -17,13 +16,13 @@ import httptools
 import orjson
 import uvloop
 
-NEXT = b"/2018-06-01/runtime/invocation/next"
 HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: 1\r\n"
     b"Lambda-Runtime-Deadline-Ms: 9999999999999\r\nLambda-Runtime-Trace-Id: Root=1-0-0\r\n"
     b"Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:123456789012:function:f\r\n"
     b"Content-Length: %d\r\n\r\n%b"
 )
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b"
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 idle: deque["Runtime"] = deque()
 queue: deque[tuple["Client", bytes]] = deque()
@@ -63,46 +62,39 @@ class Client(Http):
             "body": self.body.decode() if self.body else None,
             "isBase64Encoded": False,
         }
-        start(idle.popleft(), self, orjson.dumps(event)) if idle else queue.append(
-            (self, orjson.dumps(event))
-        )
+        queue.append((self, orjson.dumps(event)))
+        if idle:
+            start(idle.popleft())
 
     def answer(self, payload: bytes) -> None:
         body = orjson.loads(payload)["body"].encode()
-        if self.transport.is_closing():
-            return
-        self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        if not self.transport.is_closing():
+            self.transport.write(OK % (len(body), body))
 
 
 class Runtime(Http):
-    client: Client
-
     def on_message_complete(self) -> None:
-        if self.url == NEXT:
-            start(self, *queue.popleft()) if queue else idle.append(self)
+        if self.url.endswith(b"/next"):
+            start(self) if queue else idle.append(self)
         else:
             self.client.answer(self.body)
             self.transport.write(ACCEPTED)
 
 
-def start(runtime: Runtime, client: Client, event: bytes) -> None:
-    runtime.client = client
+def start(runtime: Runtime) -> None:
+    runtime.client, event = queue.popleft()
     runtime.transport.write(HEAD % (len(event), event))
 
 
 async def main(port: int, environments: int, command: list[str]) -> None:
     loop = asyncio.get_running_loop()
     inner = await loop.create_server(Runtime, "127.0.0.1", 0)
-    address = "127.0.0.1:%d" % inner.sockets[0].getsockname()[1]
+    address = f"127.0.0.1:{inner.sockets[0].getsockname()[1]}"
     for _ in range(environments):
         subprocess.Popen(command, env={**os.environ, "AWS_LAMBDA_RUNTIME_API": address})
-    server = await loop.create_server(Client, "127.0.0.1", port)
-    await server.serve_forever()
+    await (await loop.create_server(Client, "127.0.0.1", port)).serve_forever()
 
 
 if __name__ == "__main__":
-    cut = sys.argv.index("--")
-    count = (
-        int(sys.argv[sys.argv.index("--environments") + 1]) if "--environments" in sys.argv else 1
-    )
-    uvloop.run(main(int(sys.argv[1]), count, sys.argv[cut + 1 :]))
+    port, environments, *argv = sys.argv[1:]
+    uvloop.run(main(int(port), int(environments), argv))
