@@ -40,6 +40,7 @@ class Keys:
         self._stopping = stopping
         self._resumed = resumed
         self._before: list[Any] | None = None
+        self._terminal = -1
 
     def open(self) -> None:
         """Does nothing where standard input is no terminal."""
@@ -63,17 +64,22 @@ class Keys:
     def _enter(self) -> None:
         if self._before is not None or not _in_foreground():
             return
-        with contextlib.suppress(termios.error):
+        with contextlib.suppress(termios.error, OSError):
+            # Opened once more, because an event loop makes what it reads one that doesn't wait,
+            # and the shell's own descriptor must not become that.
+            flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+            self._terminal = os.open(os.ttyname(_STDIN), flags)
             self._before = termios.tcgetattr(_STDIN)
             tty.setcbreak(_STDIN, termios.TCSANOW)
-            self._loop.add_reader(_STDIN, self._read)
+            self._loop.add_reader(self._terminal, self._read)
 
     def _leave(self) -> None:
         before, self._before = self._before, None
         if before is None:
             return
         if not self._loop.is_closed():
-            self._loop.remove_reader(_STDIN)
+            self._loop.remove_reader(self._terminal)
+        os.close(self._terminal)
         # From the background it would stop us.
         if _in_foreground():
             with contextlib.suppress(termios.error):
@@ -81,12 +87,14 @@ class Keys:
 
     def _read(self) -> None:
         try:
-            data = os.read(_STDIN, 64)
+            data = os.read(self._terminal, 64)
+        except BlockingIOError:
+            return
         except OSError:
             data = b""
         if not data:
             # The terminal is gone.
-            self._loop.remove_reader(_STDIN)
+            self._loop.remove_reader(self._terminal)
         for key in data.decode("utf-8", "replace"):
             self._pressed(key)
 

@@ -19,6 +19,7 @@ MAX_BACKLOG = 1024 * 1024
 GATHER_S = 0.02
 REFRESH_S = 0.25
 _LAST_WORDS_S = 0.2
+_RETRY_S = 0.02
 _PIECE = 512
 """Bytes that a pipe takes without waiting, once it says that it takes some (PIPE_BUF of POSIX)."""
 
@@ -45,6 +46,7 @@ class Screen:
         self._shown = b""
         self._gathering: asyncio.TimerHandle | None = None
         self._stuck = False
+        self._retry: asyncio.TimerHandle | None = None
         self._paused = False
         self._broken = False
         self._ticker: asyncio.TimerHandle | None = None
@@ -99,16 +101,20 @@ class Screen:
         self.flush()
         self._draw()
 
-    def close(self) -> None:
-        """Write the rest, as far as it is taken in a moment, and give up the rest of that."""
+    def end_status(self) -> None:
+        """There is no status line from now on."""
         self._status = None
         if self._ticker is not None:
             self._ticker.cancel()
-        self._paused = False
-        self.flush()
         if self._shown:
             self._backlog += _ERASE
             self._shown = b""
+        self.flush()
+
+    def close(self) -> None:
+        """Write the rest, as far as it is taken in a moment, and give up the rest of that."""
+        self._paused = False
+        self.end_status()
         end = self._loop.time() + _LAST_WORDS_S
         while self._pending() and not self._broken:
             left = end - self._loop.time()
@@ -176,8 +182,11 @@ class Screen:
         while self._backlog and not self._broken:
             if not self._write_some():
                 self._stuck = True
-                with contextlib.suppress(OSError, ValueError):
-                    self._loop.add_writer(self._target, self._unstuck)
+                if self._own is not None:
+                    self._loop.add_writer(self._own, self._unstuck)
+                else:
+                    # Not add_writer: it makes the descriptor one that doesn't wait, for all.
+                    self._retry = self._loop.call_later(_RETRY_S, self._unstuck)
                 return
 
     def _write_some(self) -> int:
@@ -206,10 +215,12 @@ class Screen:
             self.flush()
 
     def _unstick(self) -> None:
-        if self._stuck:
-            self._stuck = False
-            with contextlib.suppress(OSError, ValueError):
-                self._loop.remove_writer(self._target)
+        self._stuck = False
+        if self._own is not None:
+            self._loop.remove_writer(self._own)
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
 
 
 def _reopened(descriptor: int) -> int | None:

@@ -201,6 +201,7 @@ async def _serve(
             await serving.warm()
         await asyncio.get_running_loop().create_future()
     finally:
+        view.ending()
         if keys is not None:
             keys.close()
         if reloading is not None:

@@ -154,6 +154,10 @@ class View:
     def resume(self) -> None:
         self._errors.resume()
 
+    def ending(self) -> None:
+        """What comes now is the end: figures that fall to nothing say nothing."""
+        self._errors.end_status()
+
     def close(self) -> None:
         if self._results is not None:
             self._results.close()
