@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -250,6 +251,29 @@ def test_the_import_path(tmp_path: Path, options: tuple[str, ...]) -> None:
     assert path.count(str(tmp_path)) == 1
     if options != ("-I",):
         assert path[1] == str(other)
+
+
+def test_the_second_of_two_saves_in_a_second_runs(tmp_path: Path) -> None:
+    """The same time to the second, and the same length: bytecode of the first would fit both."""
+    source = "import saved\ndef handler(event, context):\n    return saved.answer\n"
+    # So young that a slow machine doesn't let it grow old on the way.
+    moment = time.time() + 60
+    answers = []
+    for answer in (1, 2):
+        saved = tmp_path / "saved.py"
+        saved.write_text(f"answer = {answer}\n")
+        os.utime(saved, (moment, moment))
+        with function(tmp_path, source, {"PYTHONDONTWRITEBYTECODE": ""}) as session:
+            answers.append(value(session))
+    assert answers == [1, 2]
+
+
+def test_bytecode_of_what_was_saved_long_ago_is_kept(tmp_path: Path) -> None:
+    source = "import saved\ndef handler(event, context):\n    return saved.__cached__\n"
+    (tmp_path / "saved.py").write_text("")
+    os.utime(tmp_path / "saved.py", (1, 1))
+    with function(tmp_path, source, {"PYTHONDONTWRITEBYTECODE": ""}) as session:
+        assert Path(str(value(session))).exists()
 
 
 def test_nothing_of_ours_is_importable_by_accident(tmp_path: Path) -> None:

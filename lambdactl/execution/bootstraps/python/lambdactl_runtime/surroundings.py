@@ -4,8 +4,8 @@ import os
 import sys
 import time
 
-# What `importlib.machinery` has under the same name; this one is loaded in every process.
-from _frozen_importlib_external import PathFinder
+# What `importlib.machinery` has under the same names; this one is loaded in every process.
+from _frozen_importlib_external import PathFinder, SourceFileLoader
 
 JSON_LOGS = os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
 
@@ -41,6 +41,7 @@ def set_up():
     channel = os.environ.pop("_LAMBDA_TELEMETRY_LOG_FD", None)
     log = StandardLogSink() if channel is None else FramedTelemetryLogSink(channel)
     sys.meta_path.insert(0, _Finder())
+    _distrust_young_bytecode()
     if "logging" in sys.modules:
         # Something in the interpreter's own site-packages needed it.
         from lambdactl_runtime import logs
@@ -112,6 +113,21 @@ class _Finder:
         if name == "logging" and target is None and spec is not None:
             _configure_after_loading(spec.loader)
         return spec
+
+
+def _distrust_young_bytecode():
+    """Python takes bytecode for that of a source which changed in the same second and is as long
+    (PEP 552), so of two quick saves the second might never run. A source that was saved just now
+    is read itself, and leaves no bytecode behind; without its time Python can do neither."""
+    path_stats = SourceFileLoader.path_stats
+
+    def settled_path_stats(self, path):
+        stats = path_stats(self, path)
+        if int(stats["mtime"]) + 2 > time.time():
+            raise OSError("saved just now")
+        return stats
+
+    SourceFileLoader.path_stats = settled_path_stats
 
 
 def _configure_after_loading(loader):
