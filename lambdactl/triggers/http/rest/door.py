@@ -65,8 +65,11 @@ class RestDoor:
             self._ways[id(route)] = _Way(prepare(setting, api, route), _answering(made))
         self._router = rest_router([*api.routes, *(route for route, _ in preflights)])
 
+    def knows(self, request: Request) -> bool:
+        return self._find(request) is not None
+
     async def handle(self, request: Request) -> Response | None:
-        found = self._router.find(request.method, request.path) or self._behind_stage(request)
+        found = self._find(request)
         if found is None:
             call = Call(self._setting, self.api, _NOWHERE, request, {})
             call.prepared = self._nowhere
@@ -84,6 +87,9 @@ class RestDoor:
         except Refusal as refusal:
             # Who has been told of a timeout already is told no more.
             return None if request.answered else self._refused(call, refusal)
+
+    def _find(self, request: Request) -> Found | None:
+        return self._router.find(request.method, request.path) or self._behind_stage(request)
 
     async def close(self) -> None:
         """Nothing to close: what counts is kept by the server, functions are the invoker's."""
