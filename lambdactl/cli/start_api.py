@@ -19,10 +19,10 @@ from lambdactl.cli import params
 if TYPE_CHECKING:
     import ssl
 
+    from lambdactl.cli.keys import Keys
     from lambdactl.cli.start_api_view import View
     from lambdactl.manifest.model import App
     from lambdactl.triggers.http.reloading import Happening, Reloading
-    from lambdactl.triggers.http.serving import Serving
 
 PORT = 3000
 STATIC = "public"
@@ -195,8 +195,8 @@ async def _serve(
         mounts = await serving.start()
         if watching is not None:
             await watching
+        keys = _keys(view, reloading, end)
         view.started(serving, mounts, hint=_hint(options))
-        keys = _keys(view, serving, reloading, end)
         if options.warm:
             await serving.warm()
         await asyncio.get_running_loop().create_future()
@@ -209,12 +209,7 @@ async def _serve(
         await serving.close()
 
 
-def _keys(
-    view: View,
-    serving: Serving,
-    reloading: Reloading | None,
-    end: asyncio.Future[int | None],
-) -> Any:
+def _keys(view: View, reloading: Reloading | None, end: asyncio.Future[int | None]) -> Keys:
     """Listen to the terminal, where there is one."""
     from lambdactl.cli.keys import Keys
 
