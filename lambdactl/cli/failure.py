@@ -25,6 +25,8 @@ def report(error: Exception, *, debug: bool) -> int:
             problem(one)
         return error.exit_code
     if isinstance(error, errors.LambdactlError):
+        if isinstance(error, errors.BuildError) and error.output:
+            click.echo(error.output.decode("utf-8", "replace").rstrip("\n"), err=True)
         _user_error(error)
         return error.exit_code
     if isinstance(error, click.exceptions.Exit):

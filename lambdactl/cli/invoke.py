@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +73,15 @@ def invoke(watch: bool, debug: bool, logs: bool | None, repeat: int, **rest: Any
     return _run(options, invoke_input.payload(options))
 
 
-def _run(options: Options, payload: bytes) -> int:
+def _run(options: Options, payload: bytes, built: Callable[[], object] = lambda: None) -> int:
+    """:param built: called after the function's build, if it has one."""
     from lambdactl.local import new_event_loop
 
     signals: list[int] = []
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
-            return runner.run(_invoke(options, payload, signals))
+            return runner.run(_invoke(options, payload, signals, built))
     except asyncio.CancelledError:
         if not signals:
             raise
@@ -91,7 +93,9 @@ def _run(options: Options, payload: bytes) -> int:
     raise SystemExit(128 + signals[0])
 
 
-async def _invoke(options: Options, payload: bytes, signals: list[int]) -> int:
+async def _invoke(
+    options: Options, payload: bytes, signals: list[int], built: Callable[[], object]
+) -> int:
     from lambdactl.cli.log_view import LogView
     from lambdactl.execution.asynchronous import deliver
     from lambdactl.execution.clock import SystemClock
@@ -102,6 +106,11 @@ async def _invoke(options: Options, payload: bytes, signals: list[int]) -> int:
     _stop_on_signals(signals)
     app = invoke_input.app(options)
     function = app.function(invoke_input.function_name(app, options))
+    if function.build is not None:
+        from lambdactl.artifacts import building
+
+        await building.run(function.build)
+        built()
     invocation = Invocation(
         function=function.name,
         payload=payload,
@@ -173,9 +182,12 @@ def _watch(options: Options) -> int:
 
     payload = invoke_input.payload(options) if options.event == "-" or not options.event else None
     while True:
-        watch = Watch(_roots(options), every_save=True)
+        roots, without = _roots(options)
+        watch = Watch(roots, without=dict.fromkeys(roots, without), every_save=True)
         try:
-            _run(options, payload if payload is not None else invoke_input.payload(options))
+            given = payload if payload is not None else invoke_input.payload(options)
+            # What the build has written is no save.
+            _run(options, given, built=watch.changes)
         except errors.LambdactlError as error:
             failure.report(error, debug=False)
         try:
@@ -185,9 +197,10 @@ def _watch(options: Options) -> int:
             watch.close()
 
 
-def _roots(options: Options) -> list[Path]:
-    """The files and folders that a run depends on."""
+def _roots(options: Options) -> tuple[list[Path], list[Path]]:
+    """The files and folders that a run depends on, and what of them a build writes."""
     from lambdactl import manifest
+    from lambdactl.triggers.http import builds
 
     roots = [Path(options.event)] if options.event and options.event != "-" else []
     roots += options.env_files
@@ -196,10 +209,13 @@ def _roots(options: Options) -> list[Path]:
         function = app.function(invoke_input.function_name(app, options))
     except errors.LambdactlError:
         # Broken just now: wait for the manifest itself to be mended.
-        return [*roots, manifest.find(options.manifest) or Path.cwd()]
+        return [*roots, manifest.find(options.manifest) or Path.cwd()], []
     if app.source is not None:
         roots.append(app.source)
-    if function.code.path is not None:
-        roots.append(function.code.path)
     roots += [app.layers[name].path for name in function.layers if name in app.layers]
-    return [root for root in roots if root.exists()]
+    output = builds.output_of(function)
+    if function.build is not None:
+        roots += builds.sources_of(function.build)
+    elif function.code.path is not None:
+        roots.append(function.code.path)
+    return roots, [output] if output is not None else []

@@ -169,8 +169,6 @@ class View:
         error = what.error
         if self._json:
             self._document("error", functions=what.functions, **_described(error))
-        if isinstance(error, errors.BuildError) and error.output:
-            self._errors.write(error.output.rstrip(b"\n"))
         self._report(error, debug=False)
         kept = (
             f"the last code of {_names(what.functions)}"

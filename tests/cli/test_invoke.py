@@ -419,3 +419,40 @@ def test_watch_runs_again_on_each_save(project: Path) -> None:
     finally:
         process.kill()
         process.communicate()
+
+
+def test_a_build_comes_before_the_function(run: Run, project: Path) -> None:
+    manifest = project / "lambdactl.yaml"
+    manifest.write_text(
+        MANIFEST.replace("code: src\n", "code: dist\n    build: cp -r src dist\n", 1)
+    )
+    assert json.loads(run("orders", "--event-json", "{}").stdout)["got"] == {}
+    manifest.write_text(manifest.read_text().replace("cp -r src dist", "echo a mistake; exit 3"))
+    failed = run("orders")
+    assert (failed.returncode, failed.stdout) == (2, "")
+    assert (
+        failed.stderr
+        == "a mistake\nerror: the build failed: `echo a mistake; exit 3` ended with 3\n"
+    )
+
+
+def test_watch_builds_once_for_each_save(project: Path) -> None:
+    (project / "lambdactl.yaml").write_text(
+        MANIFEST.replace("code: src\n", "code: dist\n    build: rm -rf dist; cp -r src dist\n", 1)
+    )
+    with subprocess.Popen(
+        [sys.executable, "-m", "lambdactl", "invoke", "orders", "--watch", "--event-json", "{}"],
+        cwd=project,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert b'"arn"' in process.stdout.readline()
+        time.sleep(0.4)
+        (project / "src" / "app.py").write_text("def handler(event, context): return 'two'")
+        assert process.stdout.readline() == b'"two"\n'
+        time.sleep(0.4)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+        assert (out, process.returncode) == (b"", 130), err
