@@ -60,12 +60,19 @@ def other_pythons() -> dict[str, str]:
     return found
 
 
+def _npm_samples() -> str | None:
+    """What tests/samples/node imports: ``npm install --prefix tests/samples/node``."""
+    modules = Path(__file__).parent / "samples" / "node" / "node_modules"
+    return str(modules) if modules.is_dir() else None
+
+
 PARTS: dict[str, Callable[[], str | None]] = {
     "awslambdaric": _module("awslambdaric"),
     "curl": _program("curl"),
     "gcc": _program("gcc"),
     "git": _program("git"),
     "node": _program("node"),
+    "npm_samples": _npm_samples,
     "openssl": _program("openssl"),
     "pythons": lambda: next(iter(other_pythons().values()), None),
     "ruby": _program("ruby"),

@@ -92,7 +92,7 @@ def fill_v2(event: dict[str, Any], call: Call, context: dict[str, Any]) -> None:
     if cookies:
         # One entry a cookie, also where they came in one header.
         event["cookies"] = [cookie.strip() for cookie in cookies.split(";")]
-    if "content-length" not in headers:
+    if "content-length" not in headers and (request.body or call.api.kind == "http"):
         headers["content-length"] = str(len(request.body))
     headers["x-amzn-trace-id"] = call.trace_id
     headers["x-forwarded-for"] = forwarded.forwarded_for(request)
