@@ -14,6 +14,7 @@ from lambdactl.manifest.apis import Api, Route
 from lambdactl.triggers.http.calls import Call, Refusal, Setting
 from lambdactl.triggers.http.exchange import Headers, Response
 from lambdactl.triggers.http.fields import stable_id
+from lambdactl.triggers.http.forwarded import forwarded_for, port
 from lambdactl.triggers.http.outgoing import Reply, send
 from lambdactl.triggers.http.rest.context import facts
 from lambdactl.triggers.http.rest.parameters import Mapped, Values, request_mapping
@@ -41,6 +42,7 @@ _DROPPED = frozenset(
         "via",
     }
 )
+_FORWARDED = frozenset({"x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"})
 # Mapped to one of these, API Gateway fails: "... header already present".
 _OWN = frozenset(
     {"content-length", "transfer-encoding", "x-amzn-trace-id", "x-amzn-apigateway-api-id"}
@@ -108,10 +110,15 @@ def http_proxy(api: Api, route: Route, setting: Setting) -> Callable[[Call], Awa
             mapped = mapping(facts(call, request.body.decode("utf-8", "replace")))
         method = _method(integration.method, call)
         headers = _mapped_headers(mapped)
-        taken = {name.lower() for name, _ in headers} | _DROPPED | _OWN
+        taken = {name.lower() for name, _ in headers} | _DROPPED | _OWN | _FORWARDED
         headers = [pair for pair in request.headers if pair[0].lower() not in taken] + headers
-        headers.append(("x-amzn-apigateway-api-id", identity))
-        headers.append(("X-Amzn-Trace-Id", call.trace_id))
+        headers += [
+            ("x-amzn-apigateway-api-id", identity),
+            ("X-Amzn-Trace-Id", call.trace_id),
+            ("X-Forwarded-For", forwarded_for(request)),
+            ("X-Forwarded-Port", port(request)),
+            ("X-Forwarded-Proto", request.scheme),
+        ]
         reply = await send(
             method,
             locate(call, mapped, request.query),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 from typing import Any
 
 _NUMBER = re.compile(r"-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\Z")
@@ -21,10 +22,29 @@ _BLANK = " \t\r\n"
 _WORDS = {"true": True, "false": False, "null": None}
 
 _ESCAPED = re.compile(r'["\\\x00-\x1f\x7f-\x9f\u2000-\u20ff]')
+_DIFFERENT = re.compile(
+    # What Java escapes and Python doesn't, or in other letters; what may be a number that Java
+    # writes with an exponent, or Python, or with more digits than Python.
+    r"[\x7f-\x9f\u2000-\u20ff]|\\u00|\d[eE][+-]?\d|\d{8}\.\d|0\.000|\.\d{9}"
+)
 _ESCAPED_SLASHES = re.compile(r'["\\/\x00-\x1f\x7f-\x9f\u2000-\u20ff]')
 _SHORT = {char: f"\\{letter}" for letter, char in _ESCAPES.items()} | {
     each: f"\\{each}" for each in '"\\/'
 }
+
+
+class Exact(float):
+    """A number with more digits than a double is sure to keep: it stays as it was written, as
+    Java's ``BigDecimal`` does."""
+
+    __slots__ = ("written",)
+
+    def __init__(self, digits: str) -> None:
+        self.written = str(Decimal(digits))
+
+
+def _decimal(digits: str) -> float:
+    return Exact(digits) if len(digits) > 18 else float(digits)
 
 
 def loads(text: str) -> Any:
@@ -33,7 +53,7 @@ def loads(text: str) -> Any:
     :raises ValueError: it is none, not even in the generous way of json-smart.
     """
     try:
-        return json.loads(text)
+        return json.loads(text, parse_float=_decimal)
     except (ValueError, RecursionError):
         pass
     try:
@@ -45,6 +65,14 @@ def loads(text: str) -> Any:
 def dumps(value: Any, *, slashes: bool = False) -> str:
     """``value`` as JSON in the way of json-smart: ``/`` is escaped where ``slashes`` says so (it
     does in a list's ``toString``, not in ``$input.json``)."""
+    try:
+        # Ten times as fast, and mostly the same.
+        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    except (TypeError, ValueError):
+        pass
+    else:
+        if not _DIFFERENT.search(text):
+            return text.replace("/", "\\/") if slashes else text
     pieces: list[str] = []
     _write(value, pieces.append, _ESCAPED_SLASHES if slashes else _ESCAPED)
     return "".join(pieces)
@@ -114,7 +142,7 @@ class _Reader:
         if word in _WORDS:
             return _WORDS[word]
         if _NUMBER.match(word):
-            return float(word) if any(each in word for each in ".eE") else int(word[:4000])
+            return _decimal(word) if any(each in word for each in ".eE") else int(word[:4000])
         return word
 
     def bare(self, stops: str) -> str:

@@ -630,10 +630,14 @@ def test_http_proxy_passes_everything_on(server: Backend) -> None:
         "user-agent",
         "x-amzn-apigateway-api-id",
         "x-amzn-trace-id",
+        "x-forwarded-for",
+        "x-forwarded-port",
+        "x-forwarded-proto",
         "x-static",
         "x-two",
         "x-two",
     ]
+    assert sent(server)["headers"]["x-forwarded-for"] == "203.0.113.7"
     assert sent(server)["headers"]["host"] == server.url.removeprefix("http://")
     assert response.status == 200
     assert header(response, "Set-Cookie") == ["a=1", "b=2"]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from lambdactl.triggers.http.rest.json_smart import dumps, loads
 from lambdactl.triggers.http.rest.jsonpath import ABSENT, path
+from lambdactl.triggers.http.rest.vtl.values import Entry
 
 HERE = Path(__file__).parent / "velocity"
 PATHS = [each for each in json.loads((HERE / "recorded.json").read_text("utf-8")) if "path" in each]
@@ -103,6 +104,12 @@ def test_writes_as_json_smart_writes() -> None:
     assert dumps("x/y", slashes=True) == '"x\\/y"'
 
 
+def test_numbers_with_many_digits_stay_as_they_are() -> None:
+    text = '[1234567890.12345678901,1.7976931348623157E+308,0.000005519171348714339,1.5]'
+    assert dumps(loads(text)) == text
+    assert loads(text)[0] == 1234567890.1234567
+
+
 _JSON = st.recursive(
     st.one_of(
         st.none(),
@@ -137,3 +144,10 @@ _PARTS = st.sampled_from(
 def test_any_text_is_a_path_or_a_value_error(parts: list[str]) -> None:
     with suppress(ValueError):
         path("".join(parts)).read(STORE)
+
+
+@given(_JSON, st.booleans())
+def test_the_fast_way_of_writing_is_the_same(value: Any, slashes: bool) -> None:
+    # A map in a list of things that json does not know takes the slow way.
+    inner = dumps([value, Entry("a", "b")], slashes=slashes)
+    assert inner == f"[{dumps(value, slashes=slashes)},a=b]"

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Protocol
 
-from lambdactl.triggers.http.rest.json_smart import dumps
+from lambdactl.triggers.http.rest.json_smart import Exact, dumps
 
 
 class JsonArray(list[Any]):
@@ -54,18 +55,19 @@ def java_double(number: float) -> str:
         return "NaN"
     if math.isinf(number):
         return "Infinity" if number > 0 else "-Infinity"
-    if number == 0 or 1e-3 <= abs(number) < 1e7:
-        text = repr(number)
-        if "e" in text:
-            text = f"{number:.20f}".rstrip("0")
-        return text if "." in text else text + ".0"
-    digits, exponent = f"{number:e}".split("e")
-    shortest = repr(number)
-    mantissa = shortest.split("e")[0].replace(".", "").lstrip("-").strip("0")
-    sign = "-" if number < 0 else ""
-    # The exponent of the shortest form may differ from that of six digits only by rounding.
-    power = math.floor(math.log10(abs(number))) if digits in ("10.000000",) else int(exponent)
-    return f"{sign}{mantissa[0]}.{mantissa[1:] or '0'}E{power}"
+    if number == 0:
+        return "-0.0" if math.copysign(1, number) < 0 else "0.0"
+    sign, digits, exponent = Decimal(repr(number)).as_tuple()
+    mantissa = "".join(map(str, digits)).rstrip("0")
+    power = len(digits) - 1 + int(exponent)
+    if not -3 <= power < 7:
+        written = f"{mantissa[0]}.{mantissa[1:] or '0'}E{power}"
+    elif power < 0:
+        written = f"0.{'0' * (-power - 1)}{mantissa}"
+    else:
+        whole = mantissa[: power + 1].ljust(power + 1, "0")
+        written = f"{whole}.{mantissa[power + 1 :] or '0'}"
+    return f"-{written}" if sign else written
 
 
 def text(value: Any) -> str:
@@ -79,7 +81,7 @@ def text(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
-        return java_double(value)
+        return value.written if isinstance(value, Exact) else java_double(value)
     if isinstance(value, JsonArray):
         return dumps(value, slashes=True)
     if isinstance(value, list):
