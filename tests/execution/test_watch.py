@@ -8,6 +8,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -191,21 +192,32 @@ def test_several_roots_are_watched_together(
 
 def test_a_change_settles_before_it_counts(code: Path, watching: Callable[..., Watch]) -> None:
     watch = watching(code)
-    last = 0.0
 
-    def save_slowly() -> None:
-        nonlocal last
-        for number in range(5):
-            (code / "app.py").write_text(str(number))
-            last = time.monotonic()
-            time.sleep(SETTLE_S / 2)
+    def seen_after_last_save() -> tuple[float, float]:
+        """Seconds from the last save to its being told, and the longest pause between two."""
+        saved: list[float] = []
 
-    saving = threading.Thread(target=save_slowly)
-    saving.start()
-    assert watch.wait(5)
-    seen = time.monotonic()
-    saving.join()
-    assert seen - last >= SETTLE_S * 0.9
+        def save_slowly() -> None:
+            for number in range(5):
+                (code / "app.py").write_text(f"{number} {time.monotonic()}")
+                saved.append(time.monotonic())
+                time.sleep(SETTLE_S / 2)
+
+        saving = threading.Thread(target=save_slowly)
+        saving.start()
+        assert watch.wait(5)
+        seen = time.monotonic()
+        saving.join()
+        pauses = [later - earlier for earlier, later in pairwise(saved)]
+        return seen - saved[-1], max(pauses)
+
+    # A machine that is busy may make longer pauses than were asked for.
+    for _ in range(10):
+        waited, longest_pause = seen_after_last_save()
+        if longest_pause < SETTLE_S * 0.8:
+            break
+        watch.wait(QUIET_S)
+    assert waited >= SETTLE_S * 0.9
     assert not watch.wait(QUIET_S)
 
 
@@ -474,18 +486,21 @@ def test_there_is_a_bound(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_loop_is_told_at_once(code: Path) -> None:
-    async def scene() -> float:
+    async def scene() -> list[float]:
         watch = Watch([code])
-        told: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        told: list[float] = []
         end = watch.attach(
-            asyncio.get_running_loop(), lambda found: told.set_result(time.perf_counter())
+            asyncio.get_running_loop(), lambda found: told.append(time.perf_counter())
         )
-        await asyncio.sleep(0.01)
-        (code / "app.py").write_text("two")
-        begun = time.perf_counter()
-        seen = await told
+        took = []
+        for number in range(5):
+            await asyncio.sleep(0.01)
+            (code / "app.py").write_text(f"x = {number}")
+            saved = time.perf_counter()
+            await aio.until(lambda number=number: len(told) > number)
+            took.append(told[-1] - saved)
         end()
         watch.close()
-        return seen - begun
+        return took
 
-    assert aio.run(scene()) < 0.02
+    assert min(aio.run(scene())) < 0.01
