@@ -74,17 +74,18 @@ def lambdactl(python: str, minor: str) -> Client:
 
 def reference(python: str, minor: str, scratch: Path) -> Client:
     """AWS's client; under another interpreter than ours without its compiled parts."""
+    # Or it would take the bytecode of one test's file for that of the next in the same second.
+    keeps_no_bytecode = {"PYTHONDONTWRITEBYTECODE": "1"}
     if python == sys.executable:
-        return Client("awslambdaric", python, minor, {})
+        return Client("awslambdaric", python, minor, keeps_no_bytecode)
     site = scratch / "site"
     if not site.exists():
         shutil.copytree(HERE / "reference", site)
         packages = Path(awslambdaric.__file__).parent.parent
         for name in ("awslambdaric", "simplejson", "snapshot_restore_py.py"):
             (site / name).symlink_to(packages / name)
-    return Client(
-        "awslambdaric", python, minor, {"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
-    )
+    variables = {"PYTHONPATH": str(site), **keeps_no_bytecode}
+    return Client("awslambdaric", python, minor, variables)
 
 
 @dataclass
