@@ -21,16 +21,13 @@ from enum import StrEnum
 from typing import Protocol
 
 from lambdactl.errors import EnvironmentStoppedError
-from lambdactl.execution import failures, platform_log
+from lambdactl.execution import failures
 from lambdactl.execution.clock import Clock
+from lambdactl.execution.handoff import Slot
 from lambdactl.execution.ids import new_uuid
-from lambdactl.execution.invocation import (
-    LOG_TAIL_BYTES,
-    Invocation,
-    InvocationResult,
-    Report,
-)
-from lambdactl.execution.logs import LogLine, LogSink, Tail, passes
+from lambdactl.execution.invocation import Invocation, InvocationResult, Report
+from lambdactl.execution.journal import Journal
+from lambdactl.execution.logs import LogSink
 from lambdactl.execution.runtime_api import Answer, Event, RuntimeApi
 from lambdactl.manifest.model import Function
 
@@ -115,15 +112,14 @@ class Environment:
         self._arn = arn
         self._sandbox = sandbox
         self._clock = clock
-        self._sink = sink
         self._api = RuntimeApi(self)
-        self._json_logs = function.logging.format == "json"
-        self._phase_over: asyncio.Future[None] | None = None
+        self._journal = Journal(function, clock, sink)
+        self._phase: Slot[None] | None = None
+        """Filled when the running phase is over; for a prompt invocation, as soon as it has its
+        answer."""
         self._answer: Answer | None = None
         self._exit: failures.Exit | None = None
         self._timed_out = False
-        self._request_id: str | None = None
-        self._tail: Tail | None = None
         self._init_duration_ms: float | None = None
         self._chunk: Callable[[str, bytes], None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -131,8 +127,9 @@ class Environment:
         self._deadline = 0.0
         self._prompt = False
         """Whoever called wants the answer as soon as there is one."""
-        self._unsettled: Callable[[], None] | None = None
-        """What is left to do when the phase of a prompt invocation ends."""
+        self._unsettled: tuple[Invocation, str, float] | None = None
+        """A prompt invocation that has its answer and is not over: itself, its request id, and when
+        it began."""
         self._ending: asyncio.Task[InvocationResult] | None = None
         self.on_settled: Callable[[Environment], None] | None = None
         """Told when this environment is free again, after :meth:`invoke` returned while it was
@@ -163,12 +160,11 @@ class Environment:
         REPORT, the runtime's next poll) follows by itself; see :attr:`settling`.
         """
         request_id = invocation.request_id or new_uuid()
-        clock, function = self._clock, self.function
+        clock, function, journal = self._clock, self.function, self._journal
         cold = self.invocations == 0
         self.invocations += 1
         prompt = invocation.prompt
-        tail = self._tail = None if prompt else Tail(LOG_TAIL_BYTES)
-        self._request_id = request_id
+        journal.open(request_id, tail=not prompt)
         self._chunk = invocation.on_chunk
         trace_id = invocation.trace_id or ""
         begun = clock.monotonic()
@@ -176,15 +172,7 @@ class Environment:
         if self.status is Status.RESET:
             error_type, _ = await self._initialize("invoke", function.timeout_s)
         now = clock.now()
-        self._platform(
-            platform_log.start(
-                function.logging,
-                now,
-                request_id=request_id,
-                version=_version(invocation.qualifier),
-                trace_id=trace_id,
-            )
-        )
+        journal.start(now, request_id, _version(invocation.qualifier), trace_id)
         if error_type is None:
             remaining_s = function.timeout_s - (clock.monotonic() - begun)
             self.status = Status.BUSY
@@ -211,32 +199,26 @@ class Environment:
             self._sandbox.end()
         duration_ms = self._duration_ms(begun)
         self._sandbox.drain()
-        return await self._conclude(invocation, request_id, duration_ms, error_type, tail, cold)
+        return await self._conclude(invocation, request_id, duration_ms, error_type, cold)
 
     def _answer_promptly(
         self, invocation: Invocation, answer: Answer, request_id: str, begun: float, cold: bool
     ) -> InvocationResult:
         """The result of a prompt invocation; its end is left to :meth:`_settle`."""
         failed = answer.error_type is not None
-        report = Report(
-            request_id=request_id,
-            duration_ms=(self._clock.monotonic() - begun) * 1000,
-            memory_size_mb=self.function.memory_mb,
-            max_memory_used_mb=0,
-            status="error" if failed else "success",
-        )
-
-        def settle() -> None:
-            self._unsettled = None
-            self._settle(invocation, request_id, begun)
-
-        self._unsettled = settle
-        if self._phase_over is None:
-            # Whoever called goes first.
-            asyncio.get_running_loop().call_soon(settle)
+        self._unsettled = (invocation, request_id, begun)
+        if self._phase is None:
+            # It is over already. Whoever called goes first.
+            asyncio.get_running_loop().call_soon(self._settle)
         return InvocationResult(
             payload=answer.payload,
-            report=report,
+            report=Report(
+                request_id=request_id,
+                duration_ms=(self._clock.monotonic() - begun) * 1000,
+                memory_size_mb=self.function.memory_mb,
+                max_memory_used_mb=0,
+                status="error" if failed else "success",
+            ),
             function_error="Unhandled" if failed else None,
             executed_version=_version(invocation.qualifier),
             content_type=answer.content_type,
@@ -244,21 +226,24 @@ class Environment:
             cold=cold,
         )
 
-    def _settle(self, invocation: Invocation, request_id: str, begun: float) -> None:
+    def _settle(self) -> None:
         """The phase of a prompt invocation is over: log that, and be free."""
+        if self._unsettled is None:
+            return
+        invocation, request_id, begun = self._unsettled
+        self._unsettled = None
         self._sandbox.end()
         self._sandbox.drain()
         duration_ms = self._duration_ms(begun)
         if self._timed_out or self._exit is not None:
-            work = self._conclude(invocation, request_id, duration_ms, None, None, False)
-            task = asyncio.get_running_loop().create_task(work)
-            self._ending = task
-            task.add_done_callback(lambda _: self._settled())
+            work = self._conclude(invocation, request_id, duration_ms, None, False)
+            self._ending = asyncio.get_running_loop().create_task(work)
+            self._ending.add_done_callback(self._settled)
         else:
             self._report(request_id, duration_ms, None)
             self._settled()
 
-    def _settled(self) -> None:
+    def _settled(self, _: object = None) -> None:
         if self.on_settled is not None:
             self.on_settled(self)
 
@@ -286,20 +271,12 @@ class Environment:
     async def _initialize(self, phase: str, timeout_s: float) -> tuple[str | None, float]:
         """Start the runtime and wait until it asks for an event; returns the error type (None
         when it did) and the duration in milliseconds."""
-        clock, logging = self._clock, self.function.logging
+        clock = self._clock
         self.status = Status.INIT
-        self._platform(
-            platform_log.init_start(
-                logging,
-                clock.now(),
-                runtime=self._sandbox.runtime_version,
-                name=self.function.name,
-                phase=phase,
-            )
-        )
+        self._journal.init_start(self._sandbox.runtime_version, phase)
         begun = clock.monotonic()
         over = self._begin_phase(timeout_s)
-        await self._sandbox.start(self._api.address, self._on_output, self._on_exit)
+        await self._sandbox.start(self._api.address, self._journal.output, self._on_exit)
         await over
         duration_ms = (clock.monotonic() - begun) * 1000
         self._sandbox.drain()
@@ -308,17 +285,7 @@ class Environment:
             self.status = Status.READY
         else:
             await self._reset()
-        now, told = clock.now(), error_type if status == "error" else None
-        self._platform(
-            platform_log.init_runtime_done(
-                logging, now, phase=phase, status=status, error_type=told
-            )
-        )
-        self._platform(
-            platform_log.init_report(
-                logging, now, duration_ms=duration_ms, phase=phase, status=status, error_type=told
-            )
-        )
+        self._journal.init_end(duration_ms, phase=phase, status=status, error_type=error_type)
         return error_type, duration_ms
 
     def _outcome_of_init(self) -> tuple[str, str | None]:
@@ -339,11 +306,10 @@ class Environment:
         request_id: str,
         duration_ms: float,
         error_type: str | None,
-        tail: Tail | None,
         cold: bool,
     ) -> InvocationResult:
         """Turn what happened into a result, with the last lines of the log."""
-        answer, gone, now = self._answer, self._exit, self._clock.now()
+        answer, gone = self._answer, self._exit
         failed = True
         if answer is not None:
             payload, failed = answer.payload, answer.error_type is not None
@@ -355,33 +321,29 @@ class Environment:
             raise EnvironmentStoppedError(f"{self.function.name} was stopped while it ran")
         if self._timed_out:
             error_type = failures.TIMEOUT
-            self._platform(
-                platform_log.task_timed_out(
-                    now, request_id=request_id, timeout_s=self.function.timeout_s
-                )
-            )
+            self._journal.timed_out(request_id)
         elif gone is not None:
             error_type = failures.EXIT_ERROR
-            self._platform(
-                f"RequestId: {request_id} Error: {gone.describe()}\n{failures.EXIT_ERROR}".encode()
-            )
-        timed_out = self._timed_out
-        if timed_out or gone is not None:
+            self._journal.exited(request_id, gone)
+        if self._timed_out or gone is not None:
             await self._reset()
-        report = self._report(request_id, duration_ms, error_type)
+        report, tail = self._report(request_id, duration_ms, error_type)
         return InvocationResult(
             payload=payload,
             report=report,
             function_error="Unhandled" if failed else None,
             executed_version=_version(invocation.qualifier),
-            log_tail=tail.value() if tail is not None else b"",
+            log_tail=tail,
             content_type=answer.content_type if answer is not None else "application/json",
             streamed=answer is not None and answer.streamed,
             cold=cold,
         )
 
-    def _report(self, request_id: str, duration_ms: float, error_type: str | None) -> Report:
-        """The invocation is over: END and REPORT, and the environment is ready again."""
+    def _report(
+        self, request_id: str, duration_ms: float, error_type: str | None
+    ) -> tuple[Report, bytes]:
+        """The invocation is over: END and REPORT, and the environment is ready again. Returns the
+        tail of the log, too."""
         answer = self._answer
         status = "success"
         if self._timed_out:
@@ -393,30 +355,26 @@ class Environment:
             if answer.error_type == failures.TOO_LARGE:
                 error_type = answer.error_type
         init_ms, self._init_duration_ms = self._init_duration_ms, None
-        function = self.function
+        limit_mb = self.function.memory_mb
         report = Report(
             request_id=request_id,
             duration_ms=duration_ms,
-            memory_size_mb=function.memory_mb,
-            max_memory_used_mb=min(self._sandbox.max_memory_mb(), function.memory_mb),
+            memory_size_mb=limit_mb,
+            max_memory_used_mb=min(self._sandbox.max_memory_mb(), limit_mb),
             init_duration_ms=init_ms,
             status=status,
             error_type=error_type,
         )
         if self.status is Status.BUSY:
             self.status = Status.READY
-        now, logging = self._clock.now(), function.logging
-        self._platform(platform_log.end(logging, now, report=report))
-        self._platform(platform_log.report_line(logging, now, report=report))
-        self._request_id = None
-        self._tail = None
+        self._journal.end(report)
         self._chunk = None
-        return report
+        return report, self._journal.close()
 
-    def _begin_phase(self, timeout_s: float) -> asyncio.Future[None]:
+    def _begin_phase(self, timeout_s: float) -> Slot[None]:
         loop = asyncio.get_running_loop()
-        over: asyncio.Future[None] = loop.create_future()
-        self._phase_over = over
+        over: Slot[None] = Slot()
+        self._phase = over
         self._answer = None
         self._exit = None
         self._timed_out = False
@@ -435,7 +393,7 @@ class Environment:
 
     def _on_timer(self) -> None:
         self._timer = None
-        if self._phase_over is None:
+        if self._phase is None:
             return
         loop = asyncio.get_running_loop()
         # The loop's timers count whole milliseconds.
@@ -446,11 +404,11 @@ class Environment:
         self._end_phase()
 
     def _end_phase(self) -> None:
-        over, self._phase_over = self._phase_over, None
-        if over is not None and not over.done():
-            over.set_result(None)
+        phase, self._phase = self._phase, None
+        if phase is not None and not phase.done:
+            phase.set_result(None)
         elif self._unsettled is not None:
-            self._unsettled()
+            self._settle()
 
     async def _reset(self) -> None:
         await self._sandbox.kill()
@@ -470,9 +428,9 @@ class Environment:
 
     def on_answer(self, answer: Answer) -> None:
         self._answer = answer
-        over = self._phase_over
-        if self._prompt and over is not None and not over.done():
-            over.set_result(None)
+        phase = self._phase
+        if self._prompt and phase is not None and not phase.done:
+            phase.set_result(None)
 
     def stream(self, content_type: str) -> Callable[[bytes], None] | None:
         chunk = self._chunk
@@ -487,34 +445,6 @@ class Environment:
             self.status = Status.RESET
             self._api.reset()
         self._end_phase()
-
-    # log
-
-    def _on_output(self, text: bytes, at: float | None) -> None:
-        if self._json_logs and not passes(text, self.function.logging.application_level):
-            return
-        if self._tail is not None:
-            self._tail.add(text)
-        if self._sink is not None:
-            self._sink(
-                LogLine(
-                    self.function.name,
-                    self._request_id,
-                    at if at is not None else self._clock.now(),
-                    "function",
-                    text,
-                )
-            )
-
-    def _platform(self, text: bytes | None) -> None:
-        if text is None:
-            return
-        if self._tail is not None:
-            self._tail.add(text)
-        if self._sink is not None:
-            self._sink(
-                LogLine(self.function.name, self._request_id, self._clock.now(), "platform", text)
-            )
 
 
 def _version(qualifier: str) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 from lambdactl.errors import EnvironmentStoppedError, ThrottledError
 from lambdactl.execution.clock import Clock
 from lambdactl.execution.environment import Environment, Status
+from lambdactl.execution.handoff import Slot
 from lambdactl.execution.invocation import Invocation, InvocationResult
 
 PATIENCE_S = 0.01
@@ -57,7 +58,7 @@ class Pool:
         self._idle_s = idle_s
         self._idle: list[Environment] = []
         self._all: set[Environment] = set()
-        self._waiting: deque[tuple[asyncio.Future[Environment], float]] = deque()
+        self._waiting: deque[tuple[Slot[Environment], float]] = deque()
         """Who waits, and since when by the loop's clock."""
         self._typical_s: float | None = None
         """How long an invocation takes, the last ones above all."""
@@ -163,14 +164,15 @@ class Pool:
         if self._closed:
             raise EnvironmentStoppedError(f"{self._name} was stopped before it ran")
         loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[Environment] = loop.create_future()
+        waiter: Slot[Environment] = Slot()
         self._waiting.append((waiter, loop.time()))
         self._provide()
         try:
             return await waiter
         except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self._release(waiter.result())
+            if waiter.done and waiter.value is not None:
+                self._release(waiter.value)
+            waiter.abandon()
             raise
 
     def _provide(self) -> None:
@@ -186,7 +188,7 @@ class Pool:
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
-        while self._waiting and self._waiting[0][0].done():
+        while self._waiting and self._waiting[0][0].done:
             self._waiting.popleft()
         if not self._waiting:
             return
@@ -231,7 +233,7 @@ class Pool:
     def _fail_one(self, error: Exception) -> None:
         while self._waiting:
             waiter, _ = self._waiting.popleft()
-            if not waiter.done():
+            if not waiter.done:
                 waiter.set_exception(error)
                 return
 
@@ -243,7 +245,7 @@ class Pool:
             return
         while self._waiting:
             waiter, _ = self._waiting.popleft()
-            if not waiter.done():
+            if not waiter.done:
                 waiter.set_result(environment)
                 return
         if self._retired:

@@ -165,6 +165,11 @@ class Request:
             self.answered = True
             self.wire.send_response(self, response)
 
+    def conclude(self, response: Response | None) -> None:
+        """What a door's ``handle`` returned: the answer, or None when it has been given."""
+        if response is not None:
+            self.answer(response)
+
     def stream(self, response: Response) -> Body | None:
         """Send the head of ``response`` (and its body, if it has one) at once and return where the
         rest goes; None when an answer has been given already."""

@@ -9,8 +9,6 @@ as a task of its own. A client that leaves cancels nothing: as in AWS, the funct
 from __future__ import annotations
 
 import asyncio
-import email.utils
-import http
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -19,14 +17,15 @@ from typing import Any, cast
 
 import httptools
 
+from lambdactl.execution.handoff import drive
+from lambdactl.triggers.http.answers import StreamedBody, head, is_bodiless
 from lambdactl.triggers.http.exchange import Body, Headers, Request, Response, TakenOver
 
-REASONS = {status.value: status.phrase for status in http.HTTPStatus}
-
+_JOINED = 65536
+"""Up to this size one copy is cheaper than one more system call."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _MAX_WAITING = 32
 _LOW_WAITING = 8
-_NO_BODY = frozenset({204, 304})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ class Listener:
         self.limits = limits or Limits()
         self.scheme = scheme
         self.connections: set[Connection] = set()
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks: set[asyncio.Task[Response | None]] = set()
 
     def connect(self) -> Connection:
         """The protocol factory for ``loop.create_server``."""
@@ -110,7 +109,6 @@ class Connection(asyncio.Protocol):
         "_rest",
         "_since",
         "_size",
-        "_started",
         "_stuck_since",
         "_transport",
         "_url",
@@ -137,8 +135,7 @@ class Connection(asyncio.Protocol):
         self._last = False
         """Nothing more is read: the client broke the protocol, or said goodbye."""
         self._current: Request | None = None
-        self._started = 0.0
-        self._waiting: deque[tuple[Request, bool, float]] = deque()
+        self._waiting: deque[tuple[Request, bool]] = deque()
         self._phase = "idle"
         """idle | head | body: what of a request we are waiting for."""
         self._since = 0.0
@@ -203,6 +200,13 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
             self._offered(data[offer.args[0] :])
+        except httptools.HttpParserCallbackError as error:
+            # Raised by one of our own callbacks below: a bug, told as the loop tells of bugs.
+            self._loop.call_exception_handler(
+                {"message": "a request failed", "exception": error.__context__}
+            )
+            self.abort()
+            return
         except httptools.HttpParserError:
             self._break(400, "Bad Request")
             return
@@ -273,10 +277,14 @@ class Connection(asyncio.Protocol):
         )
         if not keep:
             self._last = True
-        if self._current is None:
-            self._begin(request, keep, self._since)
-            return
-        self._waiting.append((request, keep, self._since))
+        if self._current is not None:
+            self._waiting.append((request, keep))
+        elif self._parser.should_upgrade():
+            # Not before we know what follows it.
+            self._current = request
+            self._loop.call_soon(self._next, request, keep)
+        else:
+            self._begin(request, keep)
         if len(self._waiting) == _MAX_WAITING and self._transport is not None:
             self._transport.pause_reading()
 
@@ -295,29 +303,25 @@ class Connection(asyncio.Protocol):
 
     # one request after the other
 
-    def _begin(self, request: Request, keep: bool, started: float) -> None:
+    def _begin(self, request: Request, keep: bool) -> None:
         self._current = request
         self._keep = keep
-        self._started = started
         listener = self._listener
         refused = listener.refuse(request)
         if refused is not None:
             request.answer(refused)
-            return
-        task = self._loop.create_task(_run(listener, request))
-        listener.tasks.add(task)
-        task.add_done_callback(listener.tasks.discard)
+        else:
+            drive(listener.handle(request), request.conclude, listener.tasks)
 
     def _finish(self, request: Request, status: int) -> None:
         """The answer to ``request`` is complete."""
         self._current = None
-        now = self._loop.time()
         if self._listener.done is not None:
-            self._listener.done(request, status, now - self._started)
+            self._listener.done(request, status, time.time() - request.received)
         transport = self._transport
         if transport is None:
             return
-        self._since = now
+        self._since = self._loop.time()
         if not self._keep:
             transport.close()
             return
@@ -333,9 +337,9 @@ class Connection(asyncio.Protocol):
             self._loop.call_soon(self._next, *following)
             self._current = following[0]
 
-    def _next(self, request: Request, keep: bool, started: float) -> None:
+    def _next(self, request: Request, keep: bool) -> None:
         if self._transport is not None:
-            self._begin(request, keep, started)
+            self._begin(request, keep)
 
     # Wire
 
@@ -345,27 +349,33 @@ class Connection(asyncio.Protocol):
             return
         body = response.body
         status = response.status
-        bodiless = status in _NO_BODY or status < 200
-        head = self._head(response, None if bodiless else len(body))
-        if bodiless or request.method == "HEAD":
-            self._transport.write(head)
+        bodiless = is_bodiless(request.method, status)
+        # A HEAD tells the length of what it does not send.
+        length = None if bodiless and request.method != "HEAD" else len(body)
+        start = head(response, length, keep=self._keep)
+        if bodiless:
+            self._transport.write(start)
+        elif len(body) < _JOINED:
+            self._transport.write(start + body)
         else:
-            self._transport.write(head + body if len(body) < 65536 else head)
-            if len(body) >= 65536:
-                self._transport.write(body)
+            self._transport.write(start)
+            self._transport.write(body)
         self._finish(request, status)
 
     def send_head(self, request: Request, response: Response) -> Body:
-        bodiless = response.status in _NO_BODY or request.method == "HEAD"
-        length = next((v for n, v in response.headers if n.lower() == "content-length"), None)
-        chunked = not bodiless and length is None and self._parser.get_http_version() != "1.0"
-        if not bodiless and not chunked and length is None:
+        bodiless = is_bodiless(request.method, response.status)
+        has_length = any(name.lower() == "content-length" for name, _ in response.headers)
+        chunked = not bodiless and not has_length and self._parser.get_http_version() != "1.0"
+        if not (bodiless or chunked or has_length):
             self._keep = False
-        if self._transport is not None:
-            self._transport.write(self._head(response, None, chunked=chunked))
-        body = _Body(self, request, response.status, chunked=chunked, silent=bodiless)
-        if response.body:
-            body.write(response.body)
+        self.write(head(response, None, keep=self._keep, chunked=chunked))
+        body = StreamedBody(
+            self,
+            lambda: self._finish(request, response.status),
+            chunked=chunked,
+            silent=bodiless,
+        )
+        body.write(response.body)
         return body
 
     def take_over(
@@ -383,38 +393,12 @@ class Connection(asyncio.Protocol):
             self._loop.call_soon(self._transport.close)
         elif rest:
             self._loop.call_soon(received, rest)
-        return _TakenOver(self)
+        return self
 
-    def _head(self, response: Response, length: int | None, *, chunked: bool = False) -> bytes:
-        reason = response.reason or REASONS.get(response.status, "")
-        lines = [f"HTTP/1.1 {response.status} {reason}", f"Date: {_date(time.time())}"]
-        has_length = False
-        for name, value in response.headers:
-            lower = name.lower()
-            if lower == "content-length":
-                has_length = True
-                if length is not None:
-                    continue
-            elif lower in _OURS:
-                continue
-            lines.append(f"{name}: {value}")
-        if length is not None:
-            lines.append(f"Content-Length: {length}")
-        elif chunked and not has_length:
-            lines.append("Transfer-Encoding: chunked")
-        lines.append(
-            "Connection: keep-alive\r\n\r\n" if self._keep else "Connection: close\r\n\r\n"
-        )
-        text = "\r\n".join(lines)
-        if text.count("\n") != len(lines) + 1 or text.count("\r") != len(lines) + 1:
-            # A header's value may not end the header.
-            lines = [line.replace("\r", " ").replace("\n", " ") for line in lines[:-1]]
-            text = "\r\n".join([*lines, f"Connection: {'keep-alive' if self._keep else 'close'}"])
-            text += "\r\n\r\n"
-        try:
-            return text.encode("latin-1")
-        except UnicodeEncodeError:
-            return text.encode("utf-8", "replace")
+    def write(self, data: bytes) -> None:
+        """Send bytes as they are; they go nowhere when the client has left."""
+        if self._transport is not None:
+            self._transport.write(data)
 
     # ends
 
@@ -424,7 +408,7 @@ class Connection(asyncio.Protocol):
             return
         limits = self._listener.limits
         if self._stuck_since is not None and now - self._stuck_since > limits.write_s:
-            self._abort()
+            self.abort()
         elif self._received is not None:
             return  # Another protocol is spoken, which has times of its own.
         elif self._phase == "idle" and self._current is None:
@@ -445,9 +429,7 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close now."""
-        self._abort()
-
-    def _abort(self) -> None:
+        self._keep = False
         if self._transport is not None:
             self._transport.abort()
 
@@ -461,81 +443,10 @@ class Connection(asyncio.Protocol):
             body = b'{"message":"%s"}' % message.encode()
             self._keep = False
             headers = [("Content-Type", "application/json")]
-            transport.write(self._head(Response(status, headers), len(body)) + body)
+            transport.write(head(Response(status, headers), len(body), keep=False) + body)
             transport.close()
         else:
             self._keep = False
-
-
-class _Body:
-    """The body of a streamed answer."""
-
-    __slots__ = ("_chunked", "_connection", "_open", "_request", "_silent", "_status")
-
-    def __init__(
-        self,
-        connection: Connection,
-        request: Request,
-        status: int,
-        *,
-        chunked: bool,
-        silent: bool,
-    ) -> None:
-        self._connection = connection
-        self._request = request
-        self._status = status
-        self._chunked = chunked
-        self._silent = silent
-        self._open = True
-
-    def write(self, data: bytes) -> None:
-        transport = self._connection._transport
-        if transport is None or not data or self._silent or not self._open:
-            return
-        transport.write(b"%x\r\n%s\r\n" % (len(data), data) if self._chunked else data)
-
-    def close(self) -> None:
-        if not self._open:
-            return
-        self._open = False
-        transport = self._connection._transport
-        if transport is not None and self._chunked:
-            transport.write(b"0\r\n\r\n")
-        self._connection._finish(self._request, self._status)
-
-    def abort(self) -> None:
-        if self._open:
-            self._open = False
-            self._connection._keep = False
-            self._connection._abort()
-            self._connection._finish(self._request, self._status)
-
-
-class _TakenOver:
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def write(self, data: bytes) -> None:
-        transport = self._connection._transport
-        if transport is not None:
-            transport.write(data)
-
-    def close(self) -> None:
-        transport = self._connection._transport
-        if transport is not None:
-            transport.close()
-
-
-_OURS = frozenset({"date", "connection", "transfer-encoding", "keep-alive"})
-"""Headers that belong to the connection and not to the answer."""
-
-
-async def _run(listener: Listener, request: Request) -> None:
-    response = await listener.handle(request)
-    if response is not None:
-        request.answer(response)
 
 
 def _origin_form(target: str) -> str:
@@ -545,15 +456,3 @@ def _origin_form(target: str) -> str:
         slash = rest.find("/")
         return rest[slash:] if slash >= 0 else "/"
     return f"/{target}"
-
-
-_dated = (0, "")
-
-
-def _date(now: float) -> str:
-    """The ``Date`` header, made once a second."""
-    global _dated
-    second = int(now)
-    if _dated[0] != second:
-        _dated = (second, email.utils.formatdate(second, usegmt=True))
-    return _dated[1]
