@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Iterator
 
@@ -11,7 +14,7 @@ import pytest
 
 from lambdactl.triggers.http.calls import Refusal
 from lambdactl.triggers.http.exchange import Headers
-from lambdactl.triggers.http.outgoing import Reply, send
+from lambdactl.triggers.http.outgoing import MAX_CALLS, Reply, send
 from tests.triggers.http.backend import Backend, backend
 
 
@@ -106,3 +109,29 @@ def test_many_calls_wait_side_by_side(server: Backend) -> None:
     started = time.monotonic()
     assert [reply.status for reply in asyncio.run(all_at_once())] == [200] * 20
     assert time.monotonic() - started < 5
+
+
+def test_the_process_ends_while_a_backend_is_asked(server: Backend) -> None:
+    program = """
+import asyncio, sys
+from lambdactl.triggers.http.outgoing import send
+async def main():
+    task = asyncio.create_task(send("GET", sys.argv[1], [], b"", 30))
+    await asyncio.sleep(0.2)
+    task.cancel()
+asyncio.run(main())
+"""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        done = subprocess.run([sys.executable, "-c", program, url], timeout=10)
+    assert done.returncode == 0
+
+
+def test_more_calls_than_threads(server: Backend) -> None:
+    async def all_at_once() -> list[Reply]:
+        calls = (send("GET", server.url, [], b"", 20) for _ in range(MAX_CALLS * 2))
+        return await asyncio.gather(*calls)
+
+    assert [reply.status for reply in asyncio.run(all_at_once())] == [200] * MAX_CALLS * 2
+    mine = [each for each in threading.enumerate() if each.name == "http-integration"]
+    assert 0 < len(mine) <= MAX_CALLS
