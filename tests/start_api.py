@@ -85,13 +85,14 @@ class Served:
         connection = http.client.HTTPConnection("127.0.0.1", where.port, timeout=30)
         try:
             given = {"Connection": "close", **(headers or {})}
-            connection.request(method, where.path + target, body=body, headers=given)
+            content = body.encode() if isinstance(body, str) else body
+            connection.request(method, where.path + target, body=content, headers=given)
             response = connection.getresponse()
-            content = response.read()
+            received = response.read()
             return Answer(
                 response.status,
                 {name.lower(): value for name, value in response.getheaders()},
-                content,
+                received,
                 tuple(v for name, v in response.getheaders() if name.lower() == "set-cookie"),
             )
         finally:

@@ -128,13 +128,14 @@ def trust_variables() -> dict[str, str]:
     usual = _botocore_bundle()
     system = ssl.get_default_verify_paths().cafile
     aws = ca_bundle(_given("AWS_CA_BUNDLE") or usual)
+    extra = _given("NODE_EXTRA_CA_CERTS")
     return {
         "AWS_CA_BUNDLE": str(aws),
         "REQUESTS_CA_BUNDLE": str(ca_bundle(_given("REQUESTS_CA_BUNDLE") or usual)),
         "SSL_CERT_FILE": str(
             ca_bundle(_given("SSL_CERT_FILE") or (Path(system) if system else usual))
         ),
-        "NODE_EXTRA_CA_CERTS": str(authority()),
+        "NODE_EXTRA_CA_CERTS": str(ca_bundle(extra) if extra else authority()),
     }
 
 

@@ -224,6 +224,10 @@ def test_bundles_have_the_usual_authorities_and_ours(monkeypatch, tmp_path):
     assert Path(tls.trust_variables()["AWS_CA_BUNDLE"]).read_bytes() == (
         corporate.read_bytes() + ours
     )
+    monkeypatch.setenv("NODE_EXTRA_CA_CERTS", str(corporate))
+    assert Path(tls.trust_variables()["NODE_EXTRA_CA_CERTS"]).read_bytes() == (
+        corporate.read_bytes() + ours
+    )
     monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "missing.pem"))
     assert tls.trust_variables()["AWS_CA_BUNDLE"] == variables["AWS_CA_BUNDLE"]
 
