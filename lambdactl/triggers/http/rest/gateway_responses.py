@@ -1,6 +1,8 @@
 """What a REST API answers by itself: gateway responses, AWS's own and customised ones.
 
-The table is ``gateway_responses.json``. A template is no VTL: variables are put in, nothing else
+The table is ``gateway_responses.json``. What AWS says of an integration that failed has a space
+after the colon (``Content-Length`` is 36, of a timeout 41), all else has none. A template is no
+VTL: variables are put in, nothing else
 (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-gatewayResponse-definition.html).
 """
 
@@ -42,7 +44,7 @@ def answer(call: Call, refusal: Refusal) -> Response:
     custom = _customised(call, kind, usual)
     message = refusal.message if refusal.message is not None else usual["message"]
     variables = _variables(call, kind, message, refusal)
-    content, template = _template(call, custom)
+    content, template = _template(call, custom, usual)
     headers: Headers = [("Content-Type", content)]
     for target, source in custom.parameters.items():
         value = _parameter(source, variables)
@@ -104,11 +106,11 @@ def _error_type(kind: str, usual: Mapping[str, Any], refusal: Refusal) -> str:
     return str(named or usual["error"])
 
 
-def _template(call: Call, custom: GatewayResponse) -> tuple[str, str]:
+def _template(call: Call, custom: GatewayResponse, usual: Mapping[str, Any]) -> tuple[str, str]:
     """Content type and template: by ``Accept``, otherwise JSON, otherwise the first there is."""
     templates = custom.templates
     if not templates:
-        return "application/json", table()["template"]
+        return "application/json", usual.get("template") or table()["template"]
     for part in (call.request.header("accept") or "").split(","):
         wanted = media_type(part)
         if wanted in templates:

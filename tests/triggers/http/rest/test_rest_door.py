@@ -71,7 +71,7 @@ def test_a_function_that_fails():
     error = {"errorType": "KeyError", "errorMessage": "'id'"}
     served = Served(api(), lambda invocation, event: result(error, error="Unhandled"))
     made = served.ask()
-    assert (made.status, made.body) == (502, b'{"message":"Internal server error"}')
+    assert (made.status, made.body) == (502, b'{"message": "Internal server error"}')
     assert served.told == [
         "GET /pets: function `hello` failed: KeyError: 'id' (answered 502)",
     ]
@@ -113,7 +113,7 @@ def test_the_function_runs_on_behind_a_timeout(outcome):
         return wire.sent[0], served
 
     made, served = run(main())
-    assert (made.status, made.body) == (504, b'{"message":"Endpoint request timed out"}')
+    assert (made.status, made.body) == (504, b'{"message": "Endpoint request timed out"}')
     assert served.told == [
         "GET /pets: no answer within 0.02 s; the function runs on (answered 504)"
     ]
@@ -190,7 +190,7 @@ def test_a_service_of_aws_fails_and_is_named():
     service = Integration(kind="unavailable", uri="arn:aws:apigateway:eu-west-1:sqs:path/1/queue")
     served = Served(api(route(integration=service)))
     made = served.ask()
-    assert (made.status, made.body) == (504, b'{"message":"Internal server error"}')
+    assert (made.status, made.body) == (504, b'{"message": "Internal server error"}')
     assert "sqs:path/1/queue does not run on this machine" in served.told[0]
 
 

@@ -94,7 +94,9 @@ def test_botocore_knows_no_other_type():
 def test_what_is_answered_without_any_change(type, status, message):
     made = answered(Refusal(type), on=route(integration=HTTP))
     assert made.status == status
-    assert made.body == json.dumps({"message": message}, separators=(",", ":")).encode()
+    # An integration's failure is 36 bytes long on AWS, its timeout 41: with a space.
+    colon = ": " if status >= 500 and message is not None else ":"
+    assert made.body == json.dumps({"message": message}, separators=(",", colon)).encode()
     assert header(made, "content-type") == "application/json"
     assert header(made, "x-amzn-ErrorType") == table()["types"][type]["error"]
     assert header(made, "x-amzn-RequestId")

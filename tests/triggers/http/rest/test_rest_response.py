@@ -158,7 +158,7 @@ def test_malformed_answers(returned, words):
 def test_the_client_of_a_malformed_answer_learns_nothing_and_the_developer_why():
     served = Served(api(), b'{"statusCode": 200, "body": {}}')
     made = served.ask()
-    assert (made.status, made.body) == (502, b'{"message":"Internal server error"}')
+    assert (made.status, made.body) == (502, b'{"message": "Internal server error"}')
     assert header(made, "x-amzn-ErrorType") == "InternalServerErrorException"
     assert len(served.told) == 1
     assert served.told[0].startswith("GET /pets: ")

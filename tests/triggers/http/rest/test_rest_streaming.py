@@ -90,7 +90,7 @@ def test_the_delimiter_may_come_in_two_pieces(at):
 def test_what_is_no_stream_is_answered_500(pieces, words):
     served = streaming(*pieces)
     made, body = ask(served)
-    assert (made.status, made.body) == (500, b'{"message":"Internal server error"}')
+    assert (made.status, made.body) == (500, b'{"message": "Internal server error"}')
     assert body is None
     assert words in served.told[0]
     assert len(served.told) == 1
