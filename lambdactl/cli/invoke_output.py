@@ -32,7 +32,7 @@ def _as_json(result: InvocationResult) -> dict[str, Any]:
         response: Any = json.loads(result.payload)
     except ValueError:
         response = result.payload.decode("utf-8", "replace")
-    report = dataclasses.asdict(result.report)
+    report = result.report._asdict()
     return {
         "status_code": 200,
         "function_error": result.function_error,

@@ -8,7 +8,6 @@ have the same request id.
 
 from __future__ import annotations
 
-import dataclasses
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,7 +56,7 @@ async def deliver(
             f"an asynchronous invocation takes {MAX_ASYNC_PAYLOAD_BYTES}"
         )
     request_id = invocation.request_id or str(uuid.uuid4())
-    invocation = dataclasses.replace(invocation, request_id=request_id)
+    invocation = invocation._replace(request_id=request_id)
     # Waits count in full on a clock that is sped up, the function's own time as it passed.
     age_s = 0.0
     attempts: list[InvocationResult] = []

@@ -18,7 +18,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Protocol
 
 from lambdactl.errors import EnvironmentStoppedError
 from lambdactl.execution import failures
@@ -29,6 +28,7 @@ from lambdactl.execution.invocation import Invocation, InvocationResult, Report
 from lambdactl.execution.journal import Journal
 from lambdactl.execution.logs import LogSink
 from lambdactl.execution.runtime_api import Answer, Event, RuntimeApi
+from lambdactl.execution.sandbox import Sandbox
 from lambdactl.manifest.model import Function
 
 INIT_TIMEOUT_S = 10.0
@@ -42,52 +42,6 @@ class Status(StrEnum):
     BUSY = "busy"
     RESET = "reset"
     STOPPED = "stopped"
-
-
-class Sandbox(Protocol):
-    """Where a runtime lives: a process group, a container."""
-
-    runtime_version: str
-    """For INIT_START: what runs the function, in words."""
-
-    host: str
-    """The address on which the runtime reaches its Runtime API."""
-
-    async def start(
-        self,
-        address: str,
-        on_output: Callable[[bytes, float | None], None],
-        on_exit: Callable[[failures.Exit], None],
-    ) -> None:
-        """Start the runtime with ``AWS_LAMBDA_RUNTIME_API`` = ``address``.
-
-        :raises EnvironmentStartError: it can't be started at all.
-        """
-        ...
-
-    def drain(self) -> None:
-        """Hand over, now, all output that has been written so far."""
-        ...
-
-    def begin(self) -> None:
-        """An invocation begins: watch the limits closely."""
-        ...
-
-    def end(self) -> None:
-        """It is over."""
-        ...
-
-    def max_memory_mb(self) -> int:
-        """The most memory in use at one time since the runtime started, in megabytes."""
-        ...
-
-    async def kill(self) -> None:
-        """Kill everything in it, at once. ``/tmp`` stays. Does nothing when nothing runs."""
-        ...
-
-    async def close(self) -> None:
-        """Kill everything and remove all traces."""
-        ...
 
 
 class Environment:

@@ -72,7 +72,9 @@ class Connection(asyncio.Protocol):
         "_on_lost",
         "_parser",
         "_request",
+        "_whole",
         "polls",
+        "shortcut",
         "transport",
     )
 
@@ -93,6 +95,10 @@ class Connection(asyncio.Protocol):
         self._kept = 0
         self._last = False
         self._held = b""
+        self._whole = True
+        """No request is half received."""
+        self.shortcut: Callable[[Connection, bytes], bool] | None = None
+        """Looks at what is received between two requests; True when it has dealt with all of it."""
         self.polls = False
         """The client waits for the answer to a long poll, so what is held can go with that."""
         self.transport: asyncio.Transport | None = None
@@ -107,6 +113,8 @@ class Connection(asyncio.Protocol):
         self._on_lost(self)
 
     def data_received(self, data: bytes) -> None:
+        if self._whole and self.shortcut is not None and self.shortcut(self, data):
+            return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
@@ -120,8 +128,8 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError:
             self._last = True
             self.respond(400, b"")
-        if self._held and not self.polls:
-            self.flush()
+        if self._held:
+            self.end_of_data()
 
     def _decline(self, rest: bytes) -> None:
         """Serve a request as if it had not offered another protocol (as HTTP/2, which Java's
@@ -141,6 +149,7 @@ class Connection(asyncio.Protocol):
     # httptools callbacks
 
     def on_message_begin(self) -> None:
+        self._whole = False
         self._request = Request()
         self._chunks = []
         self._kept = 0
@@ -171,6 +180,7 @@ class Connection(asyncio.Protocol):
             self._chunks.append(body)
 
     def on_message_complete(self) -> None:
+        self._whole = True
         if b"upgrade" in self._request.headers and self._parser.should_upgrade():
             return
         chunks = self._chunks
@@ -199,6 +209,11 @@ class Connection(asyncio.Protocol):
             self.send(data)
         else:
             self._held += data
+
+    def end_of_data(self) -> None:
+        """All that has been received is dealt with: write what no poll will take along."""
+        if not self.polls:
+            self.flush()
 
     def flush(self) -> None:
         """Write what is held."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import os
 
 _STOCK_BYTES = 4096
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 _stock = ""
 _used = 0
+_text = ""
+_text_used = 0
 
 
 def new_hex(digits: int) -> str:
@@ -23,16 +27,27 @@ def new_hex(digits: int) -> str:
     return found
 
 
+def new_text(length: int) -> str:
+    """``length`` random characters of URL-safe Base64 (at most 64)."""
+    global _text, _text_used
+    end = _text_used + length
+    if end > len(_text):
+        _text = base64.urlsafe_b64encode(os.urandom(_STOCK_BYTES)).decode().rstrip("=")
+        _text_used, end = 0, length
+    found = _text[_text_used:end]
+    _text_used = end
+    return found
+
+
 def new_uuid() -> str:
     """A random UUID (version 4, RFC 9562) as text."""
-    digits = new_hex(32)
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+    d = new_hex(32)
+    return f"{d[:8]}-{d[8:12]}-4{d[13:16]}-{_VARIANT[d[16]]}{d[17:20]}-{d[20:]}"
 
 
 def _forget() -> None:
-    global _stock
-    _stock = ""
+    global _stock, _text
+    _stock = _text = ""
 
 
 # A child must not hand out what its parent does.

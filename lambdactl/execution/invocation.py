@@ -3,6 +3,9 @@
 An :class:`Invocation` is what Lambda's ``Invoke`` takes; an :class:`InvocationResult` is what it
 gives back. Payloads are bytes from end to end: nobody on the way parses them.
 
+They and the report are named tuples rather than frozen dataclasses: a request makes several, and
+each costs a third (docs/decisions/0006-http-hot-path.md).
+
 Source of the fields: API_Invoke (https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html)
 and the REPORT line (https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html).
 """
@@ -12,8 +15,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 MAX_EVENT_BYTES = 6 * 1024 * 1024
 """6,291,456: the largest event of a synchronous invocation. "Request must be smaller than 6291456
@@ -28,8 +30,7 @@ LOG_TAIL_BYTES = 4096
 """``X-Amz-Log-Result`` carries the last 4 KB of the invocation's log (API_Invoke)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(NamedTuple):
     """One call of a function."""
 
     function: str
@@ -52,8 +53,7 @@ class Invocation:
     is free again. The result has no log tail then, and its report only what is known by now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What the REPORT line says. Durations in milliseconds, memory in megabytes."""
 
     request_id: str
@@ -75,8 +75,7 @@ class Report:
         return math.ceil(self.duration_ms + (self.init_duration_ms or 0.0))
 
 
-@dataclass(frozen=True, slots=True)
-class InvocationResult:
+class InvocationResult(NamedTuple):
     """What came back. ``function_error`` is None, or "Unhandled" as in ``X-Amz-Function-Error``."""
 
     payload: bytes

@@ -10,6 +10,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 from lambdactl.artifacts import merge, unpack
@@ -89,7 +90,7 @@ class LocalInvoker:
         if invocation.qualifier != "$LATEST":
             self._check_qualifier(invocation)
         if invocation.trace_id is None:
-            invocation = dataclasses.replace(invocation, trace_id=new_trace_id())
+            invocation = invocation._replace(trace_id=new_trace_id())
         return await pool.invoke(invocation)
 
     def adopt(self, app: App, variables: Mapping[str, str] | None = None) -> None:
@@ -204,7 +205,7 @@ class LocalInvoker:
         return Environment(
             launch.function,
             ProcessSandbox(spec),
-            arn=lambda qualifier: self.arn(name, qualifier),
+            arn=cache(lambda qualifier: self.arn(name, qualifier)),
             clock=self._clock,
             sink=self._sink,
         )

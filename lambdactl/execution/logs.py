@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 FRAME_MAGIC = b"\xa5\x5a\x00"
 _FRAME_HEADER = 16
@@ -33,8 +32,7 @@ LEVELS = {"trace": 0, "debug": 1, "info": 2, "warn": 3, "error": 4, "fatal": 5}
 _ALIASES = {"warning": "warn", "critical": "fatal"}
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(NamedTuple):
     """One log event as CloudWatch would show it, without its line end (it may hold line breaks)."""
 
     function: str

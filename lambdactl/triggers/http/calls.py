@@ -8,20 +8,17 @@ what its kind of API answers in that case.
 from __future__ import annotations
 
 import asyncio
-from binascii import b2a_base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from lambdactl.errors import LambdactlError
 from lambdactl.execution.clock import Clock
-from lambdactl.execution.ids import new_hex, new_uuid
+from lambdactl.execution.ids import new_hex, new_text, new_uuid
 from lambdactl.execution.invocation import Invocation, InvocationResult, Invoker
 from lambdactl.manifest.apis import Api, ApiKey, Route
 from lambdactl.manifest.model import App
 from lambdactl.triggers.http.exchange import Request, Response
-
-_URL_SAFE = str.maketrans("+/", "-_")
 
 
 class Refusal(Exception):
@@ -95,6 +92,7 @@ class Call:
     """
 
     __slots__ = (
+        "_request_id",
         "allowed",
         "api",
         "api_key",
@@ -102,7 +100,6 @@ class Call:
         "parameters",
         "prepared",
         "request",
-        "request_id",
         "route",
         "setting",
         "trace_id",
@@ -121,17 +118,24 @@ class Call:
         self.route = route
         self.request = request
         self.parameters = parameters
-        self.request_id = new_uuid()
+        self._request_id: str | None = None
         self.extended_id = new_extended_id()
         self.trace_id = request.joined.get("x-amzn-trace-id") or new_trace_id(request.received)
         self.allowed: Allowed | None = None
         self.api_key: ApiKey | None = None
         self.prepared: Any = None
 
+    @property
+    def request_id(self) -> str:
+        """A UUID; not every kind of API gives its requests one."""
+        if self._request_id is None:
+            self._request_id = new_uuid()
+        return self._request_id
+
 
 def new_extended_id() -> str:
     """An id as API Gateway's edge makes them: ``JKJaXmPLvHcESHA=``."""
-    return b2a_base64(bytes.fromhex(new_hex(22)), newline=False).decode().translate(_URL_SAFE)
+    return new_text(15) + "="
 
 
 def new_trace_id(now: float) -> str:

@@ -23,7 +23,8 @@ from lambdactl.manifest.apis import Api
 from lambdactl.triggers.http import ports
 from lambdactl.triggers.http.doors import Door
 from lambdactl.triggers.http.exchange import Request, Response
-from lambdactl.triggers.http.wire import Limits, Listener
+from lambdactl.triggers.http.limits import Limits
+from lambdactl.triggers.http.wire import Listener
 
 _BACKLOG = 1024
 _SWEEP_S = 1.0

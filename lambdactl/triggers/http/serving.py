@@ -23,9 +23,9 @@ from lambdactl.manifest.routes import apis_of
 from lambdactl.triggers.http.calls import Setting
 from lambdactl.triggers.http.doors import Door, door
 from lambdactl.triggers.http.exchange import Request
+from lambdactl.triggers.http.limits import Limits
 from lambdactl.triggers.http.server import Hosts, Mount, Port, choose_ports
 from lambdactl.triggers.http.stats import Row, Stats
-from lambdactl.triggers.http.wire import Limits
 
 PORT = 3000
 """Where ``sam local start-api`` listens, too."""

@@ -12,7 +12,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any, cast
 
 import httptools
@@ -20,35 +19,13 @@ import httptools
 from lambdactl.execution.handoff import drive
 from lambdactl.triggers.http.answers import StreamedBody, head, is_bodiless
 from lambdactl.triggers.http.exchange import Body, Headers, Request, Response, TakenOver
+from lambdactl.triggers.http.limits import Limits
 
 _JOINED = 65536
 """Up to this size one copy is cheaper than one more system call."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _MAX_WAITING = 32
 _LOW_WAITING = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one client may ask of the server. Bytes and seconds.
-
-    ``body`` is API Gateway's 10 MB; a longer body reaches the door one byte longer than that and no
-    more, for the door to refuse in its own way
-    (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html).
-    """
-
-    head: int = 64 * 1024
-    body: int = 10 * 1024 * 1024
-    discard: int = 64 * 1024 * 1024
-    """Of a body that is too long, so much is read and thrown away before the connection is cut."""
-    head_s: float = 15.0
-    """From the first byte of a request to the end of its headers."""
-    body_s: float = 30.0
-    """Without a byte of the body."""
-    idle_s: float = 75.0
-    """Between two requests."""
-    write_s: float = 30.0
-    """Without the client taking anything of what it is sent."""
 
 
 class Listener:

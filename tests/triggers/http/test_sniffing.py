@@ -18,7 +18,8 @@ from websockets.asyncio.client import connect
 from lambdactl.errors import UserError
 from lambdactl.triggers.http import sniffing, tls
 from lambdactl.triggers.http.exchange import Request, Response
-from lambdactl.triggers.http.wire import Limits, Listener
+from lambdactl.triggers.http.limits import Limits
+from lambdactl.triggers.http.wire import Listener
 from tests.aio import run, until
 from tests.parts import need
 from tests.triggers.http.websocket.parts import OK, Functions, api, serving

@@ -33,7 +33,7 @@ class ConnectionCall(Call):
     def __init__(self, setting: Setting, api: Api, route: Route, connection: Connection) -> None:
         super().__init__(setting, api, route, connection.request, {})
         self.connection = connection
-        self.request_id = self.extended_id
+        self._request_id = self.extended_id
         self.context: dict[str, Any] = {}
 
 

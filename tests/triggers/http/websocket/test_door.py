@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from lambdactl.errors import ThrottledError
 from lambdactl.manifest.apis import ApiKey, Integration, IntegrationResponse, Route, Throttle
-from lambdactl.triggers.http.wire import Limits
+from lambdactl.triggers.http.limits import Limits
 from tests.aio import other_tasks, run, until
 from tests.clock import ManualClock
 from tests.triggers.http.websocket.parts import OK, Functions, api, serving

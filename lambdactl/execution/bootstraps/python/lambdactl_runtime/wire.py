@@ -72,11 +72,12 @@ class Connection:
         and no more: whoever refused has told the caller already.
         """
         head = self._head("POST", "invocation/%s/%s" % (event.request_id, kind))
-        head += "Content-Type: %s\r\nContent-Length: %d\r\n" % (content_type, len(body))
+        head += "Content-Type: %s\r\n" % content_type
         if event.invocation_id is not None:
             head += "Lambda-Runtime-Invocation-Id: %s\r\n" % event.invocation_id
         if xray_cause:
             head += "Lambda-Runtime-Function-XRay-Error-Cause: %s\r\n" % xray_cause
+        head += "Content-Length: %d\r\n" % len(body)
         self._send(head.encode() + b"\r\n", body, self._next)
         status, _, reason = self._receive()
         if status >= 400:
