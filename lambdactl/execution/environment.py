@@ -126,11 +126,12 @@ class Environment:
         if self.status is Status.RESET:
             error_type, _ = await self._initialize("invoke", function.timeout_s)
         now = clock.now()
-        journal.start(now, request_id, _version(invocation.qualifier), trace_id)
-        if error_type is None:
+        version = _version(invocation.qualifier)
+        if error_type is not None:
+            journal.start(now, request_id, version, trace_id)
+        else:
             remaining_s = function.timeout_s - (clock.monotonic() - begun)
             self.status = Status.BUSY
-            self._sandbox.begin()
             phase = self._begin_phase(remaining_s)
             self._prompt = prompt
             self._api.dispatch(
@@ -146,6 +147,9 @@ class Environment:
                     tenant_id=invocation.tenant_id,
                 )
             )
+            # The function is at work already; nothing that it says is read before we are back.
+            journal.start(now, request_id, version, trace_id)
+            self._sandbox.begin()
             await phase
             answer = self._answer
             if prompt and answer is not None and self.status is not Status.STOPPED:

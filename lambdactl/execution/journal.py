@@ -31,6 +31,10 @@ class Journal:
         self._request_id = request_id
         self._tail = Tail(LOG_TAIL_BYTES) if tail else None
 
+    @property
+    def _is_unread(self) -> bool:
+        return self._sink is None and self._tail is None
+
     def close(self) -> bytes:
         """It is over; returns the last 4 KB of its log."""
         tail, self._tail = self._tail, None
@@ -70,6 +74,8 @@ class Journal:
         )
 
     def start(self, now: float, request_id: str, version: str, trace_id: str) -> None:
+        if self._is_unread:
+            return
         self._platform(
             platform_log.start(
                 self._function.logging,
@@ -94,6 +100,8 @@ class Journal:
 
     def end(self, report: Report) -> None:
         """END and REPORT."""
+        if self._is_unread:
+            return
         logging, now = self._function.logging, self._clock.now()
         self._platform(platform_log.end(logging, now, report=report))
         self._platform(platform_log.report_line(logging, now, report=report))
