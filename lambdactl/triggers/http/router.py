@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from urllib.parse import unquote
 
 from lambdactl.manifest.apis import Route
+from lambdactl.triggers.http.exchange import Request
 
 Found = tuple[Route, dict[str, str]]
 """A route and its path parameters, percent-encoded as they were sent."""
@@ -138,3 +139,16 @@ def rest_router(routes: Iterable[Route]) -> Router:
 def http_router(routes: Iterable[Route]) -> Router:
     """A router with an HTTP API's rules."""
     return Router(routes, strict=True)
+
+
+def behind_stage(router: Router, stage: str, request: Request) -> Found | None:
+    """The route of a request whose path starts with the stage, as all do at AWS but those of the
+    stage ``$default``; the request's path is without it from then on."""
+    before = f"/{stage}"
+    if not request.path.startswith(before):
+        return None
+    rest = request.path[len(before) :] or "/"
+    found = router.find(request.method, rest) if rest[0] == "/" else None
+    if found is not None:
+        request.path = rest
+    return found

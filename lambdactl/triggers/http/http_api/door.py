@@ -105,13 +105,18 @@ class HttpApiDoor:
         }
 
     def knows(self, request: Request) -> bool:
-        return self._router.find(request.method, request.path) is not None
+        return self._find(request) is not None
+
+    def _find(self, request: Request) -> router.Found | None:
+        return self._router.find(request.method, request.path) or router.behind_stage(
+            self._router, self.api.stage, request
+        )
 
     async def close(self) -> None:
         """Nothing is kept open."""
 
     async def handle(self, request: Request) -> Response | None:
-        found = self._router.find(request.method, request.path)
+        found = self._find(request)
         if found is None:
             if self._cors is not None and self._cors.is_preflight(request):
                 answer = self._cors.preflight(request)

@@ -23,7 +23,7 @@ from lambdactl.triggers.http.rest.event import Prepared, event, prepare
 from lambdactl.triggers.http.rest.response import own_headers, response
 from lambdactl.triggers.http.rest.streaming import failure, stream
 from lambdactl.triggers.http.rest.usage import Usage
-from lambdactl.triggers.http.router import Found, rest_router
+from lambdactl.triggers.http.router import Found, behind_stage, rest_router
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 """https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html"""
@@ -53,7 +53,6 @@ class RestDoor:
     def __init__(self, api: Api, setting: Setting) -> None:
         self.api = api
         self._setting = setting
-        self._stage = f"/{api.stage}"
         self._usage = Usage(api, setting)
         self._compress_from = api.compression_from
         self._nowhere = prepare(setting, api, _NOWHERE)
@@ -89,7 +88,9 @@ class RestDoor:
             return None if request.answered else self._refused(call, refusal)
 
     def _find(self, request: Request) -> Found | None:
-        return self._router.find(request.method, request.path) or self._behind_stage(request)
+        return self._router.find(request.method, request.path) or behind_stage(
+            self._router, self.api.stage, request
+        )
 
     async def close(self) -> None:
         """Nothing to close: what counts is kept by the server, functions are the invoker's."""
@@ -170,16 +171,6 @@ class RestDoor:
             await stream(call, lambda refusal: request.answer(self._refused(call, refusal)))
         finally:
             timer.cancel()
-
-    def _behind_stage(self, request: Request) -> Found | None:
-        """The route of a request whose path starts with the stage, as it does at AWS."""
-        if not request.path.startswith(self._stage):
-            return None
-        rest = request.path[len(self._stage) :] or "/"
-        found = self._router.find(request.method, rest) if rest[0] == "/" else None
-        if found is not None:
-            request.path = rest
-        return found
 
     def _late(self, call: Call) -> Response:
         integration = call.route.integration

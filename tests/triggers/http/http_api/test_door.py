@@ -274,3 +274,14 @@ def test_knows_its_routes() -> None:
     front = door(Api("shop", "http", (Route("/pets", hello(), "GET"),)), setting())
     assert front.knows(request("/pets"))
     assert not front.knows(request("/pets", "POST"))
+
+
+@pytest.mark.parametrize("path", ["/pets", "/prod/pets"])
+def test_a_path_may_start_with_the_stage_as_it_does_at_aws(path: str) -> None:
+    functions = Functions(lambda invocation, event: event["rawPath"])
+    front = door(Api("shop", "http", (Route("/pets", hello(), "GET"),), "prod"), setting(functions))
+    answer = run(front.handle(request(path)))
+    assert answer is not None
+    assert (answer.status, answer.body) == (200, b"/prod/pets")
+    assert front.knows(request(path))
+    assert not front.knows(request("/production/pets"))
