@@ -99,8 +99,24 @@ def _described(api: Api) -> dict[str, Any]:
         "name": api.name,
         "kind": api.kind,
         "stage": api.stage if api.kind in ("rest", "http", "websocket") else None,
+        "authorizers": _authorizers(api),
         "api_keys": {key.name: key.value for key in api.api_keys},
         "where": str(api.where) if api.where is not None else None,
+    }
+
+
+def _authorizers(api: Api) -> dict[str, Any]:
+    """Those that believe tokens, and which: what to write into a token to be let in."""
+    return {
+        one.name: {
+            "kind": one.kind,
+            "issuer": one.issuer,
+            "audience": list(one.audience),
+            "user_pools": list(one.user_pools),
+            "keys": one.keys,
+        }
+        for one in dict.fromkeys(route.authorizer for route in api.routes)
+        if one is not None and one.kind in ("jwt", "cognito")
     }
 
 

@@ -42,6 +42,7 @@ class Options:
     port: tuple[str, ...]
     prefix: tuple[str, ...]
     allow_host: tuple[str, ...]
+    jwks: tuple[str, ...]
     https: bool
     cert: Path | None
     key: Path | None
@@ -70,6 +71,12 @@ class Options:
 )
 @click.option(
     "--allow-host", metavar="NAME", multiple=True, help="Answer this Host, too; `*` answers all."
+)
+@click.option(
+    "--jwks",
+    metavar="[NAME=]FILE|URL",
+    multiple=True,
+    help="Keys of JWT and Cognito authorizers, or of NAME alone, in place of the issuer's.",
 )
 @click.option("--https", is_flag=True, help="With --cert and --key, or a certificate made here.")
 @click.option("--cert", metavar="FILE", type=click.Path(path_type=Path), help="PEM, for --https.")
@@ -160,6 +167,7 @@ async def _serve(
         ports=ports,
         prefixes=_prefixes(options.prefix),
         allow_hosts=options.allow_host,
+        jwks=_jwks(options.jwks),
         tls=_tls(options),
         static=_static(options, app),
         # Without a terminal nobody can ask for the logs later.
@@ -292,6 +300,31 @@ def _prefixes(given: tuple[str, ...]) -> dict[str, str]:
             raise errors.UserError(f"--prefix {text!r} is no prefix", hint="--prefix NAME=/path")
         prefixes[name] = "/" + path.strip("/")
     return prefixes
+
+
+def _jwks(given: tuple[str, ...]) -> dict[str, str]:
+    """Where the keys of authorizers are.
+
+    :raises UserError: one is neither a URL nor a file with keys.
+    """
+    found = {}
+    for text in given:
+        # A URL or a path may have a `=` too, but not before its first `/`.
+        name, equals, place = text.partition("=")
+        if not equals or "/" in name:
+            name, place = "", text
+        if not place.startswith(("http://", "https://")):
+            from lambdactl.triggers.http.authorizers import keys
+
+            try:
+                keys.check_file(Path(place))
+            except keys.KeysError as error:
+                raise errors.UserError(
+                    f"--jwks: {error}", hint='a JWKS document: {"keys": [{"kty": "RSA", ...}]}'
+                ) from error
+            place = str(Path(place).absolute())
+        found[name] = place
+    return found
 
 
 def _tls(options: Options) -> ssl.SSLContext | None:

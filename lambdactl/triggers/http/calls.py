@@ -58,6 +58,8 @@ class Setting:
     :ivar tell: takes a sentence for the developer (stderr).
     :ivar kept: outlives the reload of a manifest, by names that doors choose (the connections of a
         WebSocket API, what a usage plan has counted).
+    :ivar jwks: where the keys of JWT and Cognito authorizers are (a URL, or the path of a file), by
+        the authorizer's name; under ``""`` for all others. They count in place of the issuer's.
     """
 
     app: App
@@ -67,6 +69,7 @@ class Setting:
     region: str = "us-east-1"
     account: str = "123456789012"
     kept: dict[str, Any] = field(default_factory=dict)
+    jwks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

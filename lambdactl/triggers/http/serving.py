@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
-from lambdactl.errors import UserError
+from lambdactl.errors import UserError, did_you_mean
 from lambdactl.execution.clock import Clock, SystemClock
 from lambdactl.execution.invoker import ACCOUNT, LocalInvoker
 from lambdactl.execution.logs import LogSink
@@ -40,6 +40,7 @@ class Serving:
     :param allow_hosts: ``Host`` names that are answered beside this machine's own.
     :param tls: serve HTTPS with this context.
     :param static: a folder of files, served where no route takes a path.
+    :param jwks: see ``Setting.jwks``.
     :param sink: takes the functions' log lines.
     :param tell: takes sentences for the developer.
     :param on_request: told of each answer: the request, the status, seconds.
@@ -57,6 +58,7 @@ class Serving:
         allow_hosts: Iterable[str] = (),
         tls: ssl.SSLContext | None = None,
         static: Path | None = None,
+        jwks: Mapping[str, str] | None = None,
         sink: LogSink | None = None,
         tell: Callable[[str], None],
         on_request: Callable[[Request, int, float], None] | None = None,
@@ -76,6 +78,7 @@ class Serving:
         self._prefixes = dict(prefixes or {})
         self._allow_hosts = tuple(allow_hosts)
         self._tls = tls
+        self._jwks = dict(jwks or {})
         self._fallback = None
         if static is not None:
             from lambdactl.triggers.http.static import StaticFiles
@@ -185,7 +188,10 @@ class Serving:
             region=self._invoker.region,
             account=ACCOUNT,
             kept=self._kept,
+            jwks=self._jwks,
         )
+        if not self._given:
+            _check_named(self._jwks, apis)
         variables = self._trust(apis)
         doors = {api.name: door(api, setting) for api in apis}
         hosts = Hosts([self._host, *self._allow_hosts, *_named_hosts(apis)])
@@ -295,6 +301,24 @@ _OF_ENVIRONMENTS = (
     "tenancy",
     "snap_start",
 )
+
+
+def _check_named(jwks: Iterable[str], apis: Iterable[Api]) -> None:
+    """:raises UserError: keys are for an authorizer that no route has."""
+    routes = [route for api in apis for route in api.routes]
+    names = {
+        route.authorizer.name
+        for route in routes
+        if route.authorizer is not None and route.authorizer.kind in ("jwt", "cognito")
+    }
+    for name in jwks:
+        if name and name not in names:
+            raise UserError(
+                f"--jwks: no route has a JWT or Cognito authorizer `{name}`",
+                hint=did_you_mean(name, names) or f"there is: {', '.join(sorted(names)) or 'none'}",
+            )
+        if not names:
+            raise UserError("--jwks: no route has a JWT or Cognito authorizer")
 
 
 def _named_hosts(apis: Iterable[Api]) -> list[str]:

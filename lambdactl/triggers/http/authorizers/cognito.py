@@ -16,7 +16,7 @@ import orjson
 
 from lambdactl.manifest.apis import Api, Authorizer
 from lambdactl.triggers.http.authorizers.identity import sources, validation
-from lambdactl.triggers.http.authorizers.jwt import key_set
+from lambdactl.triggers.http.authorizers.jwt import advised, key_set
 from lambdactl.triggers.http.authorizers.tokens import (
     ExpiredError,
     TokenError,
@@ -46,7 +46,7 @@ class CognitoChecker:
         self._sources = sources(identity, api.kind, setting.tell)
         self._pattern = validation(authorizer.validation, setting.tell)
         self._keys = {
-            issuer: key_set(authorizer.keys, issuer, setting)
+            issuer: key_set(authorizer, issuer, setting)
             for pool in authorizer.user_pools
             for issuer in [self._issuer(pool, api)]
         }
@@ -86,7 +86,8 @@ class CognitoChecker:
             raise Refusal(
                 "UNAUTHORIZED",
                 EXPIRED if isinstance(error, ExpiredError) else None,
-                reason=f"{self._name} does not believe the token: {error.words}",
+                reason=f"{self._name} does not believe the token: "
+                f"{advised(error, self._authorizer)}",
             ) from error
         granted = scopes(claims)
         if wanted and not set(wanted) & set(granted):

@@ -19,7 +19,7 @@ import orjson
 from lambdactl.manifest.apis import Api, Authorizer
 from lambdactl.triggers.http.authorizers.cache import memory
 from lambdactl.triggers.http.authorizers.identity import sources
-from lambdactl.triggers.http.authorizers.keys import KeySet, from_issuer, from_place
+from lambdactl.triggers.http.authorizers.keys import KeysError, KeySet, from_issuer, from_place
 from lambdactl.triggers.http.authorizers.tokens import (
     TokenError,
     bare,
@@ -44,7 +44,7 @@ class JwtChecker:
         self._name = f"the JWT authorizer {authorizer.name}".rstrip()
         identity = authorizer.identity or (IDENTITY.get(api.kind, USUAL_IDENTITY),)
         self._sources = sources(identity, api.kind, setting.tell)
-        self._keys = key_set(authorizer.keys, authorizer.issuer or "", setting)
+        self._keys = key_set(authorizer, authorizer.issuer or "", setting)
 
     async def __call__(self, call: Call) -> None:
         wanted = call.route.scopes or self._authorizer.scopes
@@ -63,7 +63,8 @@ class JwtChecker:
         except TokenError as error:
             raise Refusal(
                 "UNAUTHORIZED",
-                reason=f"{self._name} does not believe the token: {error.words}",
+                reason=f"{self._name} does not believe the token: "
+                f"{advised(error, self._authorizer)}",
                 context={"www-authenticate": _challenge(wanted, "invalid_token", error)},
             ) from error
         granted = scopes(token.claims)
@@ -123,10 +124,20 @@ def text(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def key_set(place: str | None, issuer: str, setting: Setting) -> KeySet:
-    """The keys at ``place``, or else those that ``issuer`` publishes; each is fetched once for
-    all authorizers."""
+def advised(error: TokenError, authorizer: Authorizer) -> str:
+    """What is wrong, and what to do about it where the issuer can't be asked: it is offline, or a
+    user pool that the template makes and that is nowhere yet."""
+    if not isinstance(error.__cause__, KeysError):
+        return error.words
+    name = f"{authorizer.name}=" if authorizer.name else ""
+    return f"{error.words}; `local start-api --jwks {name}FILE|URL` gives its keys"
+
+
+def key_set(authorizer: Authorizer, issuer: str, setting: Setting) -> KeySet:
+    """The keys that the user or the authorizer names, or else those that ``issuer`` publishes; each
+    place is read once for all authorizers."""
     known = memory(setting).keys
+    place = setting.jwks.get(authorizer.name) or setting.jwks.get("") or authorizer.keys
     key = (setting.app.root, place) if place else issuer
     if key not in known:
         known[key] = (

@@ -130,6 +130,19 @@ def from_place(place: str, root: Path, clock: Clock) -> KeySet:
     return KeySet(load, clock, wait_s=0.0)
 
 
+def check_file(path: Path) -> None:
+    """That ``path`` is a JWKS document with a key that can be used.
+
+    :raises KeysError: it is not.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise KeysError(f"{path} can't be read: {error.strerror}", "") from error
+    if not _read(_parsed(content, str(path)), str(path)):
+        raise KeysError(f"{path} has no RSA key with a `kid`", "")
+
+
 def _fetched(url: str, description: str) -> Mapping[str, Any]:
     if urlsplit(url).scheme not in ("http", "https"):
         raise KeysError(f"{url} is no http or https URL", description)

@@ -341,3 +341,24 @@ def test_authorizers_of_one_issuer_share_its_keys(issuer: Issuer) -> None:
         assert issuer.asked.count("/keys") == 1
 
     run(main())
+
+
+def test_keys_that_the_user_names_count_in_place_of_the_issuers(
+    issuer: Issuer, tmp_path: Path
+) -> None:
+    place = tmp_path / "mine.json"
+    place.write_text(json.dumps(jwks("mine")))
+    for named in ("", "users"):
+        setting = parts.setting(clock=ManualClock(NOW))
+        setting.jwks = {named: str(place), "others": "http://127.0.0.1:1/"}
+        authorizer = Authorizer("jwt", "users", issuer=issuer.url, audience=("app",))
+        asked = asking(authorizer, setting, kind="http", stage="$default")
+        allowed = run(asked.allowed("/", bearer(token(claims(issuer), "mine"))))
+        assert allowed.shown["jwt"]["claims"]["sub"] == "ann"
+    assert issuer.asked == []
+
+
+def test_without_keys_the_reason_says_how_to_give_some(issuer: Issuer) -> None:
+    issuer.up = False
+    refused = run(guarded(issuer).refused("/", bearer(token(claims(issuer)))))
+    assert str(refused.reason).endswith("`local start-api --jwks users=FILE|URL` gives its keys")
