@@ -146,8 +146,7 @@ class Connection(asyncio.Protocol):
         # A client may close its side and still wait for the answer.
         if self._received is not None:
             return False
-        self._last = True
-        self._keep = False
+        self._end()
         return self._current is not None
 
     def pause_writing(self) -> None:
@@ -193,6 +192,7 @@ class Connection(asyncio.Protocol):
     # httptools callbacks
 
     def on_message_begin(self) -> None:
+        self._phase = "head"
         self._url = b""
         self._headers = []
         self._chunks = []
@@ -207,7 +207,10 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self._phase = "body"
-        self._head_size = 0
+        read, self._head_size = self._head_size, 0
+        if read > self._listener.limits.head and self._has_large_head():
+            self._break(431, "Request Header Fields Too Large")
+            return
         declared = 0
         for name, value in self._headers:
             if len(name) == 6 and name.lower() == "expect" and value.lower() == "100-continue":
@@ -220,6 +223,10 @@ class Connection(asyncio.Protocol):
         elif self._expects and declared <= limits.body and self._current is None:
             assert self._transport is not None
             self._transport.write(_CONTINUE)
+
+    def _has_large_head(self) -> bool:
+        size = len(self._url) + sum(len(name) + len(value) + 4 for name, value in self._headers)
+        return size > self._listener.limits.head
 
     def on_body(self, body: bytes) -> None:
         limits = self._listener.limits
@@ -282,7 +289,7 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, request: Request, keep: bool) -> None:
         self._current = request
-        self._keep = keep
+        self._keep = keep and (not self._last or bool(self._waiting))
         listener = self._listener
         refused = listener.refuse(request)
         if refused is not None:
@@ -412,7 +419,7 @@ class Connection(asyncio.Protocol):
 
     def _break(self, status: int, message: str) -> None:
         """The client does not speak HTTP as it should: say so and close."""
-        self._last = True
+        self._end()
         transport = self._transport
         if transport is None:
             return
@@ -422,7 +429,11 @@ class Connection(asyncio.Protocol):
             headers = [("Content-Type", "application/json")]
             transport.write(head(Response(status, headers), len(body), keep=False) + body)
             transport.close()
-        else:
+
+    def _end(self) -> None:
+        """Nothing more is read. What has been asked before gets its answers."""
+        self._last = True
+        if not self._waiting:
             self._keep = False
 
 
