@@ -22,12 +22,15 @@ from lambdactl.execution.clock import Clock
 from lambdactl.execution.environment import Environment, Status
 from lambdactl.execution.handoff import Slot
 from lambdactl.execution.invocation import Invocation, InvocationResult
+from lambdactl.execution.pressure import wanted_s
 
 PATIENCE_S = 0.01
 """So long a caller waits for an environment to come free before another one is thought of."""
 START_S = 0.05
 """What an environment's start is taken to cost until one has been measured."""
 _WEIGHT = 0.1
+_LOADED = 0.6
+"""An event loop that has to do for more than this part of the time is what callers wait for."""
 IDLE_S = 300.0
 MAX_ENVIRONMENTS = 100
 
@@ -63,6 +66,12 @@ class Pool:
         self._typical_s: float | None = None
         """How long an invocation takes, the last ones above all."""
         self._start_s = START_S
+        self._done = 0
+        self._moved_s = float("-inf")
+        """When an invocation was last seen to have ended, by the loop's clock."""
+        self._seen = (0, 0.0, 0.0)
+        """When the present wait for an environment began: invocations done, the loop's clock, how
+        long its thread has wanted to run."""
         self._starting = 0
         self._in_flight = 0
         self._patience: asyncio.TimerHandle | None = None
@@ -99,6 +108,7 @@ class Pool:
                 # Cancelled, or broken: nobody may meet what is left of this invocation.
                 self._discard(environment)
                 raise
+            self._done += 1
             took_s = result.report.duration_ms / 1000
             typical_s = self._typical_s
             self._typical_s = (
@@ -180,7 +190,9 @@ class Pool:
         if not self._all:
             self._scale()
         elif self._patience is None:
-            self._patience = asyncio.get_running_loop().call_later(PATIENCE_S, self._scale)
+            loop = asyncio.get_running_loop()
+            self._seen = (self._done, loop.time(), wanted_s())
+            self._patience = loop.call_later(PATIENCE_S, self._scale)
 
     def _scale(self) -> None:
         """Start environments for those who would wait longer for one that is there, as many at a
@@ -210,8 +222,17 @@ class Pool:
         """How many of those who wait will have an environment before a new one could start."""
         if not self._all or self._typical_s is None:
             return 0
-        waited_s = asyncio.get_running_loop().time() - self._waiting[0][1]
-        if waited_s > self._start_s:
+        now = asyncio.get_running_loop().time()
+        done, since, wanted_before_s = self._seen
+        elapsed_s = now - since
+        served = self._done - done
+        if served and elapsed_s > 0:
+            self._moved_s = now
+            if (wanted_s() - wanted_before_s) / elapsed_s > _LOADED:
+                # They wait for us: more environments would only take more of the processor.
+                return len(self._waiting)
+            return int(served / elapsed_s * self._start_s)
+        if now - max(self._moved_s, self._waiting[0][1]) > self._start_s:
             # The environments are busy with something longer than usual.
             return 0
         ready = len(self._all) - self._starting

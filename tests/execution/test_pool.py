@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from tests.clock import ManualClock
 from tests.execution.in_process import Init, Machine, asking
 
 pytestmark = pytest.mark.filterwarnings("error")
+
+SLOW_START_S = 0.15
 
 
 @dataclass
@@ -88,6 +91,41 @@ def test_short_calls_share_an_environment_rather_than_wait_for_a_new_one() -> No
             await it.pool.invoke(asking())
             await asyncio.gather(it.call(), it.call())
             assert it.machine.starts == 1
+
+    run(work())
+
+
+def slow_to_start(number: int) -> str:
+    """The first start takes its time, so the pool thinks that each one does."""
+    if number == 0:
+        time.sleep(SLOW_START_S)
+    return "ready"
+
+
+def test_a_crowd_of_short_calls_needs_no_more_environments_though_it_waits_long() -> None:
+    """It waits for the event loop, which more environments would only keep from its work."""
+
+    async def work() -> None:
+        async with pool_of(slow_to_start) as it:
+            await it.pool.invoke(asking())
+            begun = time.monotonic()
+            await asyncio.gather(*(it.call() for _ in range(4000)))
+            # Longer than an environment takes to start: what used to call for another one.
+            assert time.monotonic() - begun > SLOW_START_S
+            assert it.machine.starts == 1
+
+    run(work())
+
+
+def test_a_crowd_gets_environments_when_calls_take_longer_than_they_used_to() -> None:
+    async def work() -> None:
+        async with pool_of(slow_to_start) as it:
+            await it.pool.invoke(asking())
+            await asyncio.gather(*(it.call() for _ in range(20)))
+            assert it.machine.starts == 1
+            calls = await it.calls(5)
+            it.machine.gate.set()
+            await asyncio.gather(*calls)
 
     run(work())
 
@@ -313,5 +351,67 @@ def test_one_that_is_taken_while_others_retire_is_not_stopped() -> None:
             await it.clock.advance(200)
             await until(lambda: it.machine.closed == it.machine.starts)
             assert it.pool.size == 0
+
+    run(work())
+
+
+def test_warm_starts_an_environment_that_the_first_caller_finds() -> None:
+    async def work() -> None:
+        async with pool_of() as it:
+            await it.pool.warm()
+            assert (it.pool.size, it.machine.starts) == (1, 1)
+            await it.pool.invoke(asking())
+            assert it.machine.starts == 1
+
+    run(work())
+
+
+def test_a_warm_start_that_fails_leaves_nothing_behind() -> None:
+    async def work() -> None:
+        async with pool_of(init=lambda number: "refuse") as it:
+            with pytest.raises(EnvironmentStartError):
+                await it.pool.warm()
+            await settle()
+            assert it.pool.size == 0
+
+    run(work())
+
+
+def test_a_retired_pool_ends_what_it_has_begun_and_keeps_nothing() -> None:
+    async def work() -> None:
+        async with pool_of(max_environments=2) as it:
+            busy = await it.calls(2)
+            waiting = [it.call() for _ in range(3)]
+            await settle()
+            it.pool.retire()
+            await settle()
+            assert it.pool.size == 2
+            it.machine.gate.set()
+            assert [await outcome(call) for call in (*busy, *waiting)] == ["success"] * 5
+            await until(lambda: it.pool.size == 0 and not it.machine.running)
+
+    run(work())
+
+
+def test_idle_environments_of_a_retired_pool_stop_at_once() -> None:
+    async def work() -> None:
+        async with pool_of() as it:
+            await it.pool.invoke(asking())
+            it.pool.retire()
+            await until(lambda: not it.machine.running)
+            assert it.pool.size == 0
+
+    run(work())
+
+
+def test_a_prompt_call_has_its_answer_before_its_environment_is_free() -> None:
+    async def work() -> None:
+        async with pool_of() as it:
+            result = await it.pool.invoke(asking(prompt=True))
+            assert result.log_tail == b""
+            await settle()
+            # Free again: the next call meets the same environment.
+            again = await it.pool.invoke(asking())
+            assert (it.machine.starts, again.cold) == (1, False)
 
     run(work())
