@@ -76,7 +76,7 @@ class Request:
     :ivar query: what stood behind ``?``, as sent; empty without one.
     :ivar headers: as sent, in order.
     :ivar body: decoded from chunks, otherwise as sent.
-    :ivar prefix: the path prefix of the door, ``""`` without one.
+    :ivar prefix: the path prefix of the door and the stage, where one was sent, else ``""``.
     """
 
     __slots__ = (

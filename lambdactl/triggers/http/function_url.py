@@ -171,7 +171,9 @@ def refused(refusal: Refusal) -> Response:
     """What Lambda answers by itself: 403, 413, 429 and 502.
 
     A caller that may not call gets ``{"Message":"Forbidden"}``
-    (https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html); a throttle has the fields of
+    (https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html), one whose signature is wrong is
+    told what is wrong with it (https://github.com/minorun365/html-share/issues/4 has such an
+    answer); a throttle has the fields of
     TooManyRequestsException (https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html).
     """
     cause = refusal.__cause__
@@ -182,6 +184,9 @@ def refused(refusal: Refusal) -> Response:
         return Response(413, _error("RequestTooLargeException"), _TOO_LARGE)
     if refusal.type == "INTEGRATION_FAILURE":
         return Response(502, [("Content-Type", JSON)], b"Internal Server Error")
+    if refusal.type in ("INVALID_SIGNATURE", "EXPIRED_TOKEN") and refusal.message:
+        named = refusal.context.get("error_type", "InvalidSignatureException")
+        return Response(403, _error(named), orjson.dumps({"message": refusal.message}))
     return Response(403, _error("AccessDeniedException"), b'{"Message":"Forbidden"}')
 
 

@@ -143,7 +143,8 @@ def http_router(routes: Iterable[Route]) -> Router:
 
 def behind_stage(router: Router, stage: str, request: Request) -> Found | None:
     """The route of a request whose path starts with the stage, as all do at AWS but those of the
-    stage ``$default``; the request's path is without it from then on."""
+    stage ``$default``; then it moves to the request's prefix (what a
+    client has signed is both)."""
     before = f"/{stage}"
     if not request.path.startswith(before):
         return None
@@ -151,4 +152,5 @@ def behind_stage(router: Router, stage: str, request: Request) -> Found | None:
     found = router.find(request.method, rest) if rest[0] == "/" else None
     if found is not None:
         request.path = rest
+        request.prefix += before
     return found

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdactl.errors import EventError, ThrottledError, UserError
+from lambdactl.execution.clock import Clock
 from lambdactl.execution.invocation import Invocation, InvocationResult, Invoker, Report
 from lambdactl.manifest.apis import Api, Integration, Route
 from lambdactl.manifest.features import Cors
@@ -18,6 +23,7 @@ from lambdactl.triggers.http.doors import door
 from lambdactl.triggers.http.exchange import Request, Response
 from lambdactl.triggers.http.function_stream import INTEGRATION_TYPE, SEPARATOR
 from tests.aio import run
+from tests.clock import ManualClock
 from tests.triggers.http.parts import FakeWire, Functions, request, result, setting
 
 ECHO = Functions(lambda invocation, event: event)
@@ -30,10 +36,11 @@ def answered(
     *,
     stream: bool = False,
     told: list[str] | None = None,
+    clock: Clock | None = None,
     **api: Any,
 ) -> Response | None:
     async def work() -> Response | None:
-        given = setting()
+        given = setting(clock=clock)
         given.invoker = functions
         routes = (Route("$default", Integration(function="hello", stream=stream)),)
         front = door(Api("hello-url", "url", routes, **api), given)
@@ -200,6 +207,29 @@ def test_iam_wants_a_signature() -> None:
     assert answer is not None
     assert (answer.status, answer.body) == (403, b'{"Message":"Forbidden"}')
     assert "x-amzn-ErrorType" in dict(answer.headers)
+    assert not functions.calls
+
+
+def test_iam_says_what_is_wrong_with_a_signature(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen at https://github.com/minorun365/html-share/issues/4."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    signed = AWSRequest("GET", "http://127.0.0.1:3000/")
+    credentials = Credentials("AKIAIOSFODNN7EXAMPLE", "another secret")
+    SigV4Auth(credentials, "lambda", "us-east-1").add_auth(signed)
+    headers = {"Host": "127.0.0.1:3000", **dict(signed.headers.items())}
+    functions = Functions(lambda *_: "never")
+    answer = answered(
+        request("/", "GET", headers), functions, auth="iam", clock=ManualClock(time.time())
+    )
+    assert answer is not None
+    assert answer.status == 403
+    assert dict(answer.headers)["x-amzn-ErrorType"] == "InvalidSignatureException"
+    assert json.loads(answer.body) == {
+        "message": "The request signature we calculated does not match the signature you provided. "
+        "Check your AWS Secret Access Key and signing method. Consult the service documentation "
+        "for details."
+    }
     assert not functions.calls
 
 

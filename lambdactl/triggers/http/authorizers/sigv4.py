@@ -265,12 +265,10 @@ def check_value(
         raise _invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
     signer = _Signer(Credentials(signature.access_key, secret), signature)
     # Clients that don't escape a query string as AWS does sign what AWS makes of it.
-    found = any(
-        hmac.compare_digest(signer.of(request, query).encode(), signature.value.encode())
-        for query in _queries(request, signature)
-    )
-    if not found:
-        raise _invalid(MISMATCH)
+    tried = [signer.of(request, query) for query in _queries(request, signature)]
+    if any(hmac.compare_digest(one.value.encode(), signature.value.encode()) for one in tried):
+        return
+    raise _invalid(MISMATCH + (tried[-1].shown if signature.service == "execute-api" else ""))
 
 
 def _queries(request: Request, signature: Signature) -> list[str]:
@@ -284,6 +282,23 @@ def _queries(request: Request, signature: Signature) -> list[str]:
     return ["&".join(sent), escaped]
 
 
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """What should have been signed, and the signature of it."""
+
+    canonical: str
+    to_sign: str
+    value: str
+
+    @property
+    def shown(self) -> str:
+        """How API Gateway goes on (https://github.com/mhart/aws4/issues/33)."""
+        return (
+            f"\n\nThe Canonical String for this request should have been\n'{self.canonical}'"
+            f"\n\nThe String-to-Sign should have been\n'{self.to_sign}'\n"
+        )
+
+
 class _Signer(SigV4Auth):  # type: ignore[misc]
     """botocore's signer, made to sign what a client has signed rather than what botocore would."""
 
@@ -291,16 +306,16 @@ class _Signer(SigV4Auth):  # type: ignore[misc]
         super().__init__(credentials, signature.service, signature.region)
         self._signature = signature
 
-    def of(self, request: Request, query: str) -> str:
-        """The signature of ``request``."""
+    def of(self, request: Request, query: str) -> _Signed:
         # The host that counts is among the headers.
         url = f"http://localhost{request.prefix}{request.path}?{query}"
         made = AWSRequest(request.method, url, data=request.body)
         made.context["timestamp"] = self._signature.stamp
         made.context["headers"] = _signed_headers(request, self._signature.headers)
         made.context["hash"] = _body_hash(request)
-        value: str = self.signature(self.string_to_sign(made, self.canonical_request(made)), made)
-        return value
+        canonical = self.canonical_request(made)
+        to_sign = self.string_to_sign(made, canonical)
+        return _Signed(canonical, to_sign, self.signature(to_sign, made))
 
     def headers_to_sign(self, request: Any) -> Any:
         return request.context["headers"]

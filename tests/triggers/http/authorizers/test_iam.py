@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import hashlib
 import time
 from datetime import timedelta, timezone
 from typing import Any
@@ -16,8 +17,9 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdactl.manifest.apis import Authorizer
+from lambdactl.manifest.apis import Api, Authorizer, Integration, Route
 from lambdactl.triggers.http.calls import Allowed, Refusal
+from lambdactl.triggers.http.doors import door
 from lambdactl.triggers.http.exchange import Request
 from tests.aio import run
 from tests.clock import ManualClock
@@ -29,6 +31,10 @@ MISMATCH = (
     "The request signature we calculated does not match the signature you provided. Check your AWS "
     "Secret Access Key and signing method. Consult the service documentation for details."
 )
+
+
+def mismatch(message: str | None) -> bool:
+    return message is not None and message.startswith(MISMATCH)
 
 
 @pytest.fixture(autouse=True)
@@ -173,7 +179,7 @@ def test_credentials_that_change_are_found_after_a_while(monkeypatch: pytest.Mon
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIANEW0000000000000")
     clock.spend(61)
     passed(asked, signed(key="AKIANEW0000000000000"))
-    assert refused(asked, signed(key="AKIANEW0000000000000", secret="no")).message == MISMATCH
+    assert mismatch(refused(asked, signed(key="AKIANEW0000000000000", secret="no")).message)
     assert asked.told == []
 
 
@@ -181,7 +187,7 @@ def test_a_wrong_secret_is_refused() -> None:
     for query in (False, True):
         refusal = refused(guarded(), signed(secret="wrong", query=query))
         assert refusal.type == "INVALID_SIGNATURE"
-        assert refusal.message == MISMATCH
+        assert mismatch(refusal.message)
         assert refusal.context["error_type"] == "InvalidSignatureException"
 
 
@@ -211,7 +217,27 @@ def test_a_request_that_was_changed_on_the_way_is_refused(
     else:
         for name, value in change.items():
             setattr(request, name, value)
-    assert refused(guarded(), request).message == MISMATCH
+    assert mismatch(refused(guarded(), request).message)
+
+
+def test_a_mismatch_shows_what_should_have_been_signed() -> None:
+    """As in https://github.com/mhart/aws4/issues/33; a function URL does not."""
+    request = signed("http://127.0.0.1:3000/pets?b=1&a=2", secret="wrong")
+    stamp = request.header("x-amz-date")
+    message = refused(guarded(), request).message
+    assert message is not None
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    canonical = (
+        f"GET\n/pets\na=2&b=1\nhost:127.0.0.1:3000\nx-amz-date:{stamp}\n\nhost;x-amz-date\n{empty}"
+    )
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    assert message == (
+        f"{MISMATCH}\n\nThe Canonical String for this request should have been\n'{canonical}'\n\n"
+        "The String-to-Sign should have been\n'AWS4-HMAC-SHA256\n"
+        f"{stamp}\n{stamp[:8] if stamp else ''}/us-east-1/execute-api/aws4_request\n{digest}'\n"
+    )
+    asked = guarded("url")
+    assert refused(asked, signed(secret="wrong", service="lambda")).message == MISMATCH
 
 
 def test_a_signed_header_counts_and_another_does_not() -> None:
@@ -223,7 +249,7 @@ def test_a_signed_header_counts_and_another_does_not() -> None:
         (name, "root" if name == "X-Tenant" else value) for name, value in request.headers
     ]
     request._joined = None
-    assert refused(guarded(), request).message == MISMATCH
+    assert mismatch(refused(guarded(), request).message)
 
 
 def test_behind_a_prefix_the_whole_path_was_signed() -> None:
@@ -359,7 +385,7 @@ def test_a_date_header_may_have_another_zone() -> None:
     ]
     request._joined = None
     # It is the same moment, so only the signature is another's.
-    assert refused(guarded(), request).message == MISMATCH
+    assert mismatch(refused(guarded(), request).message)
 
 
 ANY = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=20)
@@ -387,7 +413,7 @@ def test_requests_at_the_same_time_wait_for_the_credentials() -> None:
         asked = guarded()
         calls = [asked.call(signed(secret="wrong")) for _ in range(3)]
         refusals = await asyncio.gather(*map(asked.check, calls), return_exceptions=True)
-        assert [getattr(each, "message", each) for each in refusals] == [MISMATCH] * 3
+        assert all(mismatch(getattr(each, "message", None)) for each in refusals)
         assert asked.told == []
 
     run(main())
@@ -401,3 +427,16 @@ def test_a_signature_without_the_host_is_none() -> None:
     ]
     request._joined = None
     assert "'Host'" in (refused(guarded(), request).message or "")
+
+
+@pytest.mark.parametrize("kind", ["rest", "http"])
+def test_a_stage_in_the_path_is_signed_too(kind: Any) -> None:
+    """As every client of a deployed API signs it."""
+    setting = parts.setting(clock=ManualClock(time.time()))
+    route = Route("/pets", Integration(function="hello"), "GET", Authorizer("iam", "iam"))
+    front = door(Api("shop", kind, (route,), stage="prod"), setting)
+    came = signed("http://127.0.0.1:3000/prod/pets")
+    assert front.knows(came)
+    answer = run(front.handle(came))
+    assert answer is not None
+    assert (answer.status, setting.kept["told"]) == (200, [])
