@@ -46,7 +46,11 @@ Resources:
           Properties: {{ApiId: !Ref Api, Path: /who, Method: GET, Auth: {{Authorizer: Users}}}}
         B:
           Type: Api
-          Properties: {{RestApiId: !Ref Rest, Path: /who, Method: GET, Auth: {{Authorizer: Pooled}}}}
+          Properties:
+            RestApiId: !Ref Rest
+            Path: /who
+            Method: GET
+            Auth: {{Authorizer: Pooled}}
 """
 APP = """
 def handler(event, context):
@@ -74,7 +78,7 @@ def servers() -> Iterator[list[Server]]:
 
 
 def signed(folder: Path, kid: str) -> str:
-    """A token that names what ``local routes`` says of the authorizer."""
+    """A token that names what ``local routes`` says."""
     apis = json.loads(run(folder, "routes", "--output", "json").stdout)["apis"]
     (believed,) = (api["authorizers"]["Users"] for api in apis if api["name"] == "Api")
     now = int(time.time())
