@@ -58,7 +58,7 @@ def run(url: str, connections: int, seconds: float, body: bytes | None = None) -
 
 def parse(text: str) -> Figures:
     def milliseconds(percent: str) -> float:
-        found = re.search(rf"^\s+{percent}%\s+([\d.]+)(us|ms|s|m)$", text, re.MULTILINE)
+        found = re.search(rf"^\s+{percent}%\s+([\d.]+)(us|ms|s|m)\s*$", text, re.MULTILINE)
         return float(found[1]) * _MS[found[2]] if found else float("nan")
 
     requests = int(re.search(r"(\d+) requests in", text)[1])  # type: ignore[index]
