@@ -130,14 +130,19 @@ def run(template: Template, facts: Facts, payload: str) -> str:
 
 
 def _input(facts: Facts, payload: str) -> Host:
-    """``$input``. A payload that is empty is ``{}``."""
+    """``$input``. A payload that is empty is ``{}``.
+
+    It is parsed once: what a template changes in the value of ``$input.path``, ``$input.json``
+    shows (https://github.com/aws-samples/serverless-patterns/tree/main/apigw-mappingtemplate-lambda
+    counts on it).
+    """
     body = payload if payload.strip() else "{}"
     document: list[Any] = []
 
     def read(expression: Any) -> Any:
         if not document:
             try:
-                document.append(loads(body))
+                document.append(_java(loads(body)))
             except ValueError as error:
                 raise _NoJson(str(error)) from error
         return path(text(expression)).read(document[0])
@@ -149,7 +154,10 @@ def _input(facts: Facts, payload: str) -> Host:
 
     def as_value(expression: Any) -> Any:
         found = read(expression)
-        return None if found is ABSENT else _java(found)
+        if found is ABSENT:
+            return None
+        # A path with wildcards makes a list of its own.
+        return JsonArray(found) if type(found) is list else found
 
     def params(*names: Any) -> Any:
         if not names:

@@ -230,9 +230,16 @@ def test_every_documented_context_variable_is_there() -> None:
         assert render(f"$context.{name}"), name
 
 
-def test_a_template_changes_its_own_copy_of_the_payload() -> None:
-    template = "#set($r = $input.path('$'))#set($r.a = 2)$r.a $input.json('$.a')"
-    assert render(template, '{"a": 1}') == "2 1"
+def test_what_a_template_changes_in_the_payload_shows() -> None:
+    """After a sample of AWS, apigw-mappingtemplate-lambda of serverless-patterns, whose README says
+    what comes of it."""
+    template = (
+        "#set($root = $input.path('$'))#if($root.toString().contains(\"error\"))"
+        "#set($root.code = 650)#set($root.list[0].a = 2)#end$input.json(\"$\")"
+    )
+    payload = '{"code":200,"body":"error1","list":[{"a":1}]}'
+    assert render(template, payload) == '{"code":650,"body":"error1","list":[{"a":2}]}'
+    assert render(template, payload.replace("error1", "fine")) == payload.replace("error1", "fine")
 
 
 def test_a_payload_that_is_no_json_is_refused_where_json_is_wanted() -> None:
