@@ -235,7 +235,7 @@ def test_what_a_template_changes_in_the_payload_shows() -> None:
     what comes of it."""
     template = (
         "#set($root = $input.path('$'))#if($root.toString().contains(\"error\"))"
-        "#set($root.code = 650)#set($root.list[0].a = 2)#end$input.json(\"$\")"
+        '#set($root.code = 650)#set($root.list[0].a = 2)#end$input.json("$")'
     )
     payload = '{"code":200,"body":"error1","list":[{"a":1}]}'
     assert render(template, payload) == '{"code":650,"body":"error1","list":[{"a":2}]}'
