@@ -133,9 +133,19 @@ class View:
                 functions=what.functions,
                 path=_name(what.path),
                 duration_ms=_ms(what.seconds),
+                waiting=what.waiting,
             )
             because = f" ({_name(what.path)})" if what.path else ""
-            self._say(f"reloaded {_names(what.functions)}{because}", what.seconds)
+            fresh = tuple(name for name in what.functions if name not in what.waiting)
+            if what.path is None:
+                # Whoever asked for all was given all.
+                self._say(f"reloaded {_names(what.functions)}", what.seconds)
+            elif fresh:
+                self._say(f"reloaded {_names(fresh)}{because}", what.seconds)
+            else:
+                # Nothing ran, so nothing took time.
+                text = f"{_names(what.waiting)}{because}: the next request starts the new code"
+                self._say(text, None)
 
     def problems(self, problems: Sequence[errors.Problem]) -> None:
         """What is doubtful in the manifest."""

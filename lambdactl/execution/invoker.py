@@ -66,6 +66,8 @@ class LocalInvoker:
         self._pools: dict[tuple[str, str | None], Pool] = {}
         self._launches: dict[str, runtimes.Launch] = {}
         self._work: WorkFolder | None = None
+        self._coming: dict[str, Pool] = {}
+        """What a reload is starting now."""
         self._variables: Mapping[str, str] = {}
         self._generations: dict[str, int] = {}
         """How often each function has been replaced."""
@@ -102,14 +104,18 @@ class LocalInvoker:
         self.app = app
         self._variables = variables or {}
 
-    async def reload(self, names: Iterable[str]) -> None:
+    async def reload(self, names: Iterable[str]) -> set[str]:
         """Give functions fresh environments, made from what is on the disk now.
 
         Returns when they serve. Each is started before those it replaces retire, so that no call
         waits for it, and what runs ends where it began. When a function is reloaded again
-        meanwhile, the later reload wins.
+        meanwhile, the later reload wins, and what the earlier one was starting is stopped.
+
+        :returns: the functions that had an environment to replace.
         """
-        await asyncio.gather(*(self._replace(name) for name in names))
+        names = list(names)
+        replaced = await asyncio.gather(*(self._replace(name) for name in names))
+        return {name for name, was in zip(names, replaced, strict=True) if was}
 
     async def warm(self, names: Iterable[str]) -> None:
         """See that functions have an environment before the first call. One that can't start tells
@@ -134,6 +140,8 @@ class LocalInvoker:
 
     async def close(self) -> None:
         """Stop every environment and remove every temporary folder."""
+        coming, self._coming = self._coming, {}
+        await asyncio.gather(*(pool.close() for pool in coming.values()))
         pools = (*self._pools.values(), *self._retired)
         self._pools = {}
         await asyncio.gather(*(pool.close() for pool in pools))
@@ -150,11 +158,20 @@ class LocalInvoker:
         arn = f"arn:aws:lambda:{self.region}:{ACCOUNT}:function:{name}"
         return arn if qualifier == "$LATEST" else f"{arn}:{qualifier}"
 
-    async def _replace(self, name: str) -> None:
+    async def _replace(self, name: str) -> bool:
+        """Returns whether there was anything to replace."""
         generation = self._generations[name] = self._generations.get(name, 0) + 1
         self._launches.pop(name, None)
+        superseded = self._coming.pop(name, None)
+        if superseded is not None:
+            # It would only take time from the one that is wanted.
+            await superseded.close()
+        replaced = False
         for key in [key for key in self._pools if key[0] == name]:
-            old = self._pools[key]
+            old = self._pools.get(key)
+            if old is None or self._generations[name] != generation:
+                return replaced
+            replaced = replaced or bool(old.size)
             if name not in self.app.functions:
                 del self._pools[key]
                 self._retire(old)
@@ -167,14 +184,17 @@ class LocalInvoker:
                 self._retire(old)
                 continue
             if old.size:
+                self._coming[name] = fresh
                 # One that can't start tells so to the first caller, who starts another.
                 with contextlib.suppress(LambdactlError):
                     await fresh.warm()
             if self._generations[name] != generation or self._pools.get(key) is not old:
                 await fresh.close()
-                return
+                return replaced
+            self._coming.pop(name, None)
             self._pools[key] = fresh
             self._retire(old)
+        return replaced
 
     def _retire(self, pool: Pool) -> None:
         self._retired = {pool for pool in self._retired if pool.size}

@@ -21,7 +21,8 @@ class Stamp(NamedTuple):
     size: int
     executable: bool
     changed_ns: int
-    inode: int
+    inode: tuple[int, int]
+    """With the device that it counts on."""
     target: str | None
     """Where a link to a folder points."""
     digest: bytes | None
@@ -35,21 +36,21 @@ def take(path: Path, *, read: bool) -> Stamp | None:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            return Stamp(0, False, 0, 0, str(path.readlink()), None)
+            return Stamp(0, False, 0, (0, 0), str(path.readlink()), None)
         if not stat.S_ISREG(status.st_mode):
             return None
-        digest = None
+        hashed = None
         if read and status.st_size <= MAX_HASHED:
-            digest = blake2b(path.read_bytes(), digest_size=16).digest()
+            hashed = digest(path.read_bytes())
     except OSError:
         return None
     return Stamp(
         status.st_size,
         bool(status.st_mode & stat.S_IXUSR),
         max(status.st_mtime_ns, status.st_ctime_ns),
-        status.st_ino,
+        (status.st_dev, status.st_ino),
         None,
-        digest,
+        hashed,
     )
 
 
@@ -68,6 +69,11 @@ def differ(before: Stamp, now: Stamp, every_save: bool = False) -> bool:
     if now.target is not None:
         return False
     return (before.changed_ns, before.inode) != (now.changed_ns, now.inode) or young(now)
+
+
+def digest(data: bytes) -> bytes:
+    """What :attr:`Stamp.digest` is."""
+    return blake2b(data, digest_size=16).digest()
 
 
 def exists(path: Path) -> bool:

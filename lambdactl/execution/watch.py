@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from lambdactl.execution import stamps
+from lambdactl.execution.growing import Logs, unfinished
 from lambdactl.execution.ignoring import RULE_FILES, Rules
 from lambdactl.execution.mounts import is_silent
 from lambdactl.execution.watch_sources import POLL_S, Inotify, Polling, Source, Watchdog
@@ -94,6 +95,9 @@ class Watch:
         self._stamps: dict[Path, stamps.Stamp | None] = {}
         """None: it may have changed while we were beginning, so its next event counts."""
         self._held: dict[Path, float] = {}
+        self._open: set[Path] = set()
+        """Those of them whose writer has not closed them."""
+        self._logs = Logs(self._warn)
         self._missing: set[Path] = set()
         self._look_again: float | None = None
         self._read = 0
@@ -346,8 +350,10 @@ class Watch:
         elif self._owners(path):
             if still_open:
                 self._held.setdefault(path, now + OPEN_S)
+                self._open.add(path)
                 return
             self._held.pop(path, None)
+            self._open.discard(path)
             self._compare(path, found)
         elif path.parent not in self._folders and not isinstance(self._source, Inotify):
             self._climb(path, found)
@@ -378,7 +384,7 @@ class Watch:
                 return
             self._read += 1
         now = stamps.take(path, read=found is not None or self._read <= _MAX_READ)
-        if now is None:
+        if now is None or self._logs.is_ours(now):
             return
         if found is None:
             self._stamps[path] = None if stamps.young(now, self._begun_ns) else now
@@ -386,8 +392,17 @@ class Watch:
         known = path in self._stamps
         before = self._stamps.get(path)
         self._stamps[path] = now
-        if not known or before is None or stamps.differ(before, now, self._every_save):
+        if (
+            not known or before is None or stamps.differ(before, now, self._every_save)
+        ) and not self._logs.is_log(path, before, now):
             found.update(dict.fromkeys(Change(owner, path) for owner in owners))
+
+    def _is_unfinished(self, path: Path) -> bool:
+        """Whether what was written to a file that is still open counts when it is closed."""
+        if path not in self._stamps:
+            return False
+        now = stamps.take(path, read=False)
+        return now is not None and unfinished(path, self._stamps[path], now)
 
     def _follow(self, link: Path, owners: set[Path], found: dict[Change, None] | None) -> None:
         """Watch what a link leads to, where that is outside of what is watched already."""
@@ -432,8 +447,10 @@ class Watch:
     def _settle(self, path: Path, found: dict[Change, None]) -> None:
         """A file was missing or open for a while: now its state counts."""
         if stamps.exists(path):
-            self._inspect(path, False, found)
+            if path not in self._open or not self._is_unfinished(path):
+                self._inspect(path, False, found)
             return
+        self._open.discard(path)
         trees = self._folders.get(path, ())
         owners = self._owners(path) | {tree.owner for tree in trees}
         for folder in [known for known in self._folders if known.is_relative_to(path)]:

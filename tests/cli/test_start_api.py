@@ -354,6 +354,51 @@ def test_a_save_is_served_next(start: Callable[..., Server], project: Path) -> N
     assert re.search(r"reloaded .*\(src/app.py\), \d+ ms", server.until("reloaded"))
 
 
+def test_its_own_output_may_lie_in_the_code(project: Path) -> None:
+    out, err = project / "src" / "out.txt", project / "src" / "err.txt"
+    command = [sys.executable, "-m", "lambdactl", "local", "start-api", "--port", "0"]
+    with (
+        out.open("w") as stdout,
+        err.open("w") as stderr,
+        subprocess.Popen(
+            command, cwd=project, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
+        ) as process,
+    ):
+        try:
+            end = time.monotonic() + 20
+            while "ends" not in err.read_text():
+                assert time.monotonic() < end
+                time.sleep(0.01)
+            found = re.search(r"http +(http://\S+)", out.read_text())
+            assert found is not None
+            for _ in range(5):
+                assert get(found[1], "/orders") == (200, "one")
+                time.sleep(0.15)
+            said = err.read_text()
+            assert said.count("-> 200") == 5
+            assert "reloaded" not in said, said
+            write(project, "two")
+            while get(found[1], "/orders") != (200, "two"):
+                assert time.monotonic() < end + 10
+            while "reloaded" not in (said := err.read_text()):
+                assert time.monotonic() < end + 10
+            assert said.count("reloaded") == 1
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
+def test_a_function_that_never_ran_is_not_reloaded(
+    start: Callable[..., Server], project: Path
+) -> None:
+    server = start("--output", "json")
+    documents(server, "start")
+    write(project, "two")
+    (document,) = documents(server, "reload")
+    assert sorted(document["waiting"]) == ["orders", "page"]
+    server.until("orders, page (src/app.py): the next request starts the new code")
+    assert "reloaded" not in server.err.decode()
+
+
 def test_code_that_breaks_answers_so_until_it_is_mended(
     start: Callable[..., Server], project: Path
 ) -> None:
@@ -381,6 +426,29 @@ def test_a_manifest_is_taken_over_or_left(start: Callable[..., Server], project:
     manifest.write_text(MANIFEST)
     server.becomes("/orders", (200, "one"))
     assert server.url() == url
+
+
+def test_an_authorizers_answer_is_forgotten_with_its_code(
+    start: Callable[..., Server], project: Path
+) -> None:
+    says = "def handler(event, context):\n    return {{'isAuthorized': {}}}\n"
+    (project / "guard").mkdir()
+    (project / "guard" / "app.py").write_text(says.format(True))
+    (project / "lambdactl.yaml").write_text(
+        MANIFEST
+        + """
+  guard: {code: guard, handler: app.handler}
+apis:
+  http:
+    http:
+      authorizers: {guards: {function: guard, identity: [$request.querystring.q]}}
+      authorizer: guards
+"""
+    )
+    server = start()
+    server.becomes("/orders?q=1", (200, "one"))
+    (project / "guard" / "app.py").write_text(says.format(False))
+    server.becomes("/orders?q=1", (403, '{"message":"Forbidden"}'))
 
 
 def test_env_files_count_when_they_are_saved(start: Callable[..., Server], project: Path) -> None:

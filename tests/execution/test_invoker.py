@@ -8,11 +8,13 @@ import os
 import platform
 import subprocess
 import sys
+import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from lambdactl import Local
@@ -23,6 +25,8 @@ from lambdactl.errors import (
     ThrottledError,
     UserError,
 )
+from lambdactl.execution.invocation import Invocation
+from lambdactl.execution.invoker import LocalInvoker
 from lambdactl.execution.runtimes import prepare
 from lambdactl.manifest.features import Alias
 from lambdactl.manifest.model import (
@@ -33,6 +37,7 @@ from lambdactl.manifest.model import (
     Function,
     Layer,
 )
+from tests import aio
 from tests.execution.conformance.conftest import runtime_of
 from tests.parts import other_pythons
 
@@ -328,3 +333,35 @@ def test_a_python_that_cannot_import_our_sdk_is_not_given_it(tmp_path: Path) -> 
         assert launch.warning.startswith(f"python{oldest} comes without boto3 here")
         assert launch.warning.endswith(f"{path} -m pip install boto3")
         assert not list(launch.runtime.iterdir())
+
+
+# reloads
+
+
+def test_a_reload_says_what_ran_and_stops_what_it_supersedes(tmp_path: Path, folder: Path) -> None:
+    lines: list[str] = []
+
+    async def work() -> None:
+        app = app_of(tmp_path, Code("folder", folder))
+        invoker = LocalInvoker(app, sink=lambda line: lines.append(line.text.decode()))
+        try:
+            assert await invoker.reload(["hello"]) == set()
+            ask = Invocation("hello", b'{"name": "you"}')
+            assert json.loads((await invoker.invoke(ask)).payload) == {"hello": "you"}
+            (folder / "app.py").write_text(
+                "print('slow', flush=True)\nimport time; time.sleep(8)\n"
+            )
+            first = asyncio.create_task(invoker.reload(["hello"]))
+            await aio.until(lambda: "slow" in lines)
+            (folder / "app.py").write_text(HELLO.replace("'hello'", "'bye'"))
+            begun = time.monotonic()
+            assert await invoker.reload(["hello"]) == {"hello"}
+            assert time.monotonic() - begun < 5
+            await first
+            assert json.loads((await invoker.invoke(ask)).payload) == {"bye": "you"}
+            await aio.until(lambda: len(psutil.Process().children(recursive=True)) == 1)
+        finally:
+            await invoker.close()
+        assert psutil.Process().children(recursive=True) == []
+
+    aio.run(work())

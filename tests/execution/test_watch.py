@@ -504,3 +504,47 @@ def test_a_loop_is_told_at_once(code: Path) -> None:
         return took
 
     assert min(aio.run(scene())) < 0.01
+
+
+# what is written while it runs
+
+
+def test_a_log_that_somebody_keeps_open_is_no_save(
+    code: Path, watching: Callable[..., Watch]
+) -> None:
+    with (code / "log.txt").open("w") as log:
+        log.write("begin\n")
+        log.flush()
+        told: list[str] = []
+        time.sleep(0.05)
+        watch = watching(code, warn=told.append)
+        seen = 0
+        for number in range(12):
+            log.write(f"line {number}\n")
+            log.flush()
+            seen += watch.wait(0.12)
+        # Where nothing tells that it is open, it is known by its growing alone.
+        assert seen == (0 if told == [] else 3)
+        assert not told or "log.txt only grows, as a log does" in told[0]
+        (code / "app.py").write_text("two")
+        assert watch.wait(5)
+
+
+def test_a_file_that_grows_again_and_again_is_a_log_until_it_is_another(code: Path) -> None:
+    told: list[str] = []
+    (code / "data.txt").write_text("begin\n")
+    time.sleep(0.05)
+    watch = Watch([code], warn=told.append)
+
+    def add(name: str) -> bool:
+        with (code / name).open("a") as file:
+            file.write("more\n")
+        return watch.wait(QUIET_S)
+
+    assert [add("data.txt") for _ in range(5)] == [True, True, True, False, False]
+    assert told == [f"{code}/data.txt only grows, as a log does: it counts as code no longer"]
+    (code / "data.txt").write_text("another\n")
+    assert watch.wait(5)
+    assert all(add("app.py") for _ in range(5))
+    assert len(told) == 1
+    watch.close()

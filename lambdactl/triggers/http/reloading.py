@@ -31,18 +31,23 @@ class Served(Protocol):
 
     app: App
 
-    async def reload_functions(self, names: Collection[str]) -> None: ...
+    async def reload_functions(self, names: Collection[str]) -> Collection[str]: ...
 
     async def reload_app(self, app: App) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
-    """Fresh environments serve. ``path`` is what was saved (None: the user asked)."""
+    """Fresh environments serve. ``path`` is what was saved (None: the user asked).
+
+    :ivar waiting: those of ``functions`` that had no environment to replace: their next request
+        starts one with the new code.
+    """
 
     functions: tuple[str, ...]
     path: Path | None
     seconds: float
+    waiting: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,14 +219,15 @@ class Reloading:
         rounds = {name: self._rounds.get(name, 0) + 1 for name in wanted}
         self._rounds.update(rounds)
         try:
-            await self._served.reload_functions(list(wanted))
+            fresh = await self._served.reload_functions(list(wanted))
         except Exception as error:
             self._happened(Failed(error, tuple(wanted)))
             return
         # Of a function that was saved again meanwhile the later reload tells.
         done = tuple(name for name in wanted if self._rounds[name] == rounds[name])
         if done:
-            self._happened(Reloaded(done, wanted[done[0]], loop.time() - begun))
+            waiting = tuple(name for name in done if name not in fresh)
+            self._happened(Reloaded(done, wanted[done[0]], loop.time() - begun, waiting))
 
     # builds
 

@@ -20,6 +20,7 @@ from lambdactl.execution.pool import MAX_ENVIRONMENTS
 from lambdactl.manifest.apis import Api
 from lambdactl.manifest.model import App
 from lambdactl.manifest.routes import apis_of
+from lambdactl.triggers.http import authorizers
 from lambdactl.triggers.http.calls import Setting
 from lambdactl.triggers.http.doors import Door, door
 from lambdactl.triggers.http.exchange import Request
@@ -132,10 +133,15 @@ class Serving:
         called = {route.integration.function for route in routes}
         await self._invoker.warm(name for name in self.app.functions if name in called)
 
-    async def reload_functions(self, names: Collection[str]) -> None:
+    async def reload_functions(self, names: Collection[str]) -> set[str]:
         """Give the named functions fresh environments; returns when those serve. No request fails
-        because of it: the old ones serve until then, and end what they have begun."""
-        await self._invoker.reload(names)
+        because of it: the old ones serve until then, and end what they have begun.
+
+        :returns: the functions that had an environment; the others start with their next request.
+        """
+        fresh = await self._invoker.reload(names)
+        self._forget(names)
+        return fresh
 
     async def reload_app(self, app: App) -> None:
         """Take over another reading of the manifest: routes at once, and fresh environments for
@@ -157,6 +163,7 @@ class Serving:
                 self.app = before
                 raise
         await self._invoker.reload(changed)
+        self._forget(changed)
 
     def rows(self) -> list[Row]:
         """What the status line shows."""
@@ -180,16 +187,7 @@ class Serving:
             prefixes={n: p for n, p in self._prefixes.items() if n in names or not self._given},
             taken={n: p for n, p in self._given.items() if n in names},
         )
-        setting = Setting(
-            app=self.app,
-            invoker=self._invoker,
-            clock=self._clock,
-            tell=self._tell,
-            region=self._invoker.region,
-            account=ACCOUNT,
-            kept=self._kept,
-            jwks=self._jwks,
-        )
+        setting = self._setting()
         if not self._given:
             _check_named(self._jwks, apis)
         variables = self._trust(apis)
@@ -228,6 +226,25 @@ class Serving:
         self.mounts = tuple(mounts)
         self._given = {mount.api.name: mount.port for mount in mounts}
         await asyncio.gather(*(one.close() for one in old.values()))
+
+    def _setting(self) -> Setting:
+        return Setting(
+            app=self.app,
+            invoker=self._invoker,
+            clock=self._clock,
+            tell=self._tell,
+            region=self._invoker.region,
+            account=ACCOUNT,
+            kept=self._kept,
+            jwks=self._jwks,
+        )
+
+    def _forget(self, names: Collection[str]) -> None:
+        """What other code of these functions has said as authorizers counts no longer. Only after
+        the new code serves: until then the old one may still answer, and be remembered."""
+        setting = self._setting()
+        for name in names:
+            authorizers.forget(setting, name)
 
     def _new_port(self, number: int, hosts: Hosts) -> Port:
         return Port(

@@ -57,11 +57,13 @@ class Served:
         self.apps: list[App] = []
         self.hold: asyncio.Event | None = None
         self.refusal: Exception | None = None
+        self.idle: set[str] = set()
 
-    async def reload_functions(self, names: Collection[str]) -> None:
+    async def reload_functions(self, names: Collection[str]) -> Collection[str]:
         self.reloads.append(set(names))
         if self.hold is not None:
             await self.hold.wait()
+        return set(names) - self.idle
 
     async def reload_app(self, app: App) -> None:
         if self.refusal is not None:
