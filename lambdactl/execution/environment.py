@@ -74,6 +74,7 @@ class Environment:
         self._answer: Answer | None = None
         self._exit: failures.Exit | None = None
         self._timed_out = False
+        self._prepared = False
         self._init_duration_ms: float | None = None
         self._chunk: Callable[[str, bytes], None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -96,13 +97,33 @@ class Environment:
 
     # life cycle
 
+    @property
+    def is_prepared(self) -> bool:
+        """A runtime stands by in it."""
+        return self._prepared
+
+    async def prepare(self) -> None:
+        """Start the runtime, but not the function's code: it waits until :meth:`initialize`.
+
+        :raises EnvironmentStartError: nothing could be started.
+        """
+        await self._api.open(self._sandbox.host)
+        self._api.hold_back()
+        self._prepared = True
+        await self._sandbox.start(self._api.address, self._journal.output, self._on_exit)
+        self._sandbox.end()
+
     async def initialize(self) -> None:
         """The init phase. A function's own failure in it is not raised: it is logged, and the
         first invocation tries again.
 
         :raises EnvironmentStartError: nothing could be started.
         """
-        await self._api.open(self._sandbox.host)
+        if not self._api.address:
+            await self._api.open(self._sandbox.host)
+        elif self._exit is not None:
+            # A runtime that stood by has died.
+            await self._reset()
         error_type, duration_ms = await self._initialize("init", INIT_TIMEOUT_S)
         if error_type is None:
             self._init_duration_ms = duration_ms
@@ -234,7 +255,12 @@ class Environment:
         self._journal.init_start(self._sandbox.runtime_version, phase)
         begun = clock.monotonic()
         over = self._begin_phase(timeout_s)
-        await self._sandbox.start(self._api.address, self._journal.output, self._on_exit)
+        prepared, self._prepared = self._prepared, False
+        self._api.release()
+        if prepared:
+            self._sandbox.begin()
+        else:
+            await self._sandbox.start(self._api.address, self._journal.output, self._on_exit)
         await over
         duration_ms = (clock.monotonic() - begun) * 1000
         self._sandbox.drain()
@@ -398,6 +424,7 @@ class Environment:
 
     def _on_exit(self, how: failures.Exit) -> None:
         self._exit = how
+        self._prepared = False
         if self.status is Status.READY:
             # It died between two invocations; the next one starts it again.
             self.status = Status.RESET

@@ -24,6 +24,7 @@ from lambdactl.execution.logs import LogSink
 from lambdactl.execution.memory import sweep_cgroups
 from lambdactl.execution.pool import IDLE_S, MAX_ENVIRONMENTS, Pool
 from lambdactl.execution.process import ProcessSandbox
+from lambdactl.execution.standby import Standbys
 from lambdactl.execution.work import WorkFolder, sweep
 from lambdactl.manifest.model import App, Function
 
@@ -37,6 +38,7 @@ class LocalInvoker:
     :param sink: takes every log line as it comes.
     :param warn: takes what the user should know (another interpreter version, a layer left out).
     :param shell: the user's environment, from which credentials and interpreters are found.
+    :param standby: keep a started runtime ready for each function that is in use (standby.py).
     :param use_credentials: whether functions get the user's AWS credentials.
     """
 
@@ -52,6 +54,7 @@ class LocalInvoker:
         strict_runtime: bool = False,
         max_environments: int = MAX_ENVIRONMENTS,
         idle_s: float = IDLE_S,
+        standby: bool = False,
     ) -> None:
         self.app = app
         self._sink = sink
@@ -72,6 +75,11 @@ class LocalInvoker:
         self._generations: dict[str, int] = {}
         """How often each function has been replaced."""
         self._retired: set[Pool] = set()
+        self._standbys = (
+            Standbys(lambda launch: self._new_environment(launch, standby=True))
+            if standby
+            else None
+        )
 
     async def invoke(self, invocation: Invocation) -> InvocationResult:
         """See :class:`~lambdactl.execution.invocation.Invoker`.
@@ -144,6 +152,8 @@ class LocalInvoker:
         await asyncio.gather(*(pool.close() for pool in coming.values()))
         pools = (*self._pools.values(), *self._retired)
         self._pools = {}
+        if self._standbys is not None:
+            await self._standbys.close()
         await asyncio.gather(*(pool.close() for pool in pools))
         if self._work is not None:
             self._work.close()
@@ -218,9 +228,18 @@ class LocalInvoker:
         )
 
     def _environment(self, launch: runtimes.Launch) -> Environment:
+        found = self._standbys.take(launch) if self._standbys is not None else None
+        return found or self._new_environment(launch)
+
+    def _new_environment(self, launch: runtimes.Launch, *, standby: bool = False) -> Environment:
         if self._credentials is None:
             self._credentials = credentials.find(self._shell, self._tell)
-        spec = launch.spec(region=self.region, credentials=self._credentials, now=self._clock.now())
+        spec = launch.spec(
+            region=self.region,
+            credentials=self._credentials,
+            now=self._clock.now(),
+            standby=standby,
+        )
         name = launch.function.aws_name or launch.function.name
         return Environment(
             launch.function,

@@ -31,6 +31,8 @@ _NEXT = _PREFIX + b"invocation/next"
 _INVOCATION = _PREFIX + b"invocation/"
 _INIT_ERROR = _PREFIX + b"init/error"
 _PING = b"/2018-06-01/ping"
+_STANDBY = _PREFIX + b"standby"
+"""Ours, not Lambda's: our bootstraps ask it for the word before they read the function's code."""
 
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _ERROR_TYPE = re.compile(r"(Runtime|Function)\.[A-Z][a-zA-Z]+")
@@ -135,6 +137,8 @@ class RuntimeApi:
         self._connections: set[Connection] = set()
         self._waiting: list[Connection] = []
         self._flusher: asyncio.TimerHandle | None = None
+        self._held_back = False
+        self._standing_by: Connection | None = None
         self._event: Event | None = None
         self._address = b""
         self._poll = b""
@@ -175,6 +179,17 @@ class RuntimeApi:
             if connection.transport is not None:
                 connection.transport.abort()
 
+    def hold_back(self) -> None:
+        """A runtime that asks for the word has to wait for :meth:`release`."""
+        self._held_back = True
+
+    def release(self) -> None:
+        """Give the runtime the word: init begins."""
+        self._held_back = False
+        connection, self._standing_by = self._standing_by, None
+        if connection is not None:
+            connection.respond(200, b"")
+
     def dispatch(self, event: Event) -> None:
         """Give ``event`` to the runtime: now if it waits, else at its next ``/next``."""
         self._event = event
@@ -199,6 +214,8 @@ class RuntimeApi:
         self._connections.discard(connection)
         if connection in self._waiting:
             self._waiting.remove(connection)
+        if connection is self._standing_by:
+            self._standing_by = None
 
     # requests
 
@@ -250,6 +267,11 @@ class RuntimeApi:
                 self._init_error(connection, request)
             else:
                 refusals.method(connection)
+        elif path == _STANDBY and request.method == b"GET":
+            if self._held_back:
+                self._standing_by = connection
+            else:
+                connection.respond(200, b"")
         elif path == _PING:
             if request.method == b"GET":
                 connection.respond(200, b"pong", b"text/plain; charset=utf-8")

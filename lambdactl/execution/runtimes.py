@@ -48,8 +48,18 @@ class Launch:
     keep: tuple[Path, ...]
     warning: str | None = None
 
-    def spec(self, *, region: str, credentials: Mapping[str, str], now: float) -> ProcessSpec:
-        """What one new environment needs; each has a log stream of its own."""
+    def spec(
+        self,
+        *,
+        region: str,
+        credentials: Mapping[str, str],
+        now: float,
+        standby: bool = False,
+    ) -> ProcessSpec:
+        """What one new environment needs; each has a log stream of its own.
+
+        :param standby: the runtime asks for the word before it reads the function's code.
+        """
         fence = isolation.available()
         shown_as_opt = isolation.opt_is_private(fence, self.opt, self.keep)
         places = Places(
@@ -61,15 +71,18 @@ class Launch:
         return ProcessSpec(
             command=self._wrapped(places.opt),
             folder=self.task,
-            variables=variables(
-                self.function,
-                places,
-                family=self.family,
-                version=self.version,
-                region=region,
-                stream=log_stream(now),
-                credentials=credentials,
-            ),
+            variables={
+                **variables(
+                    self.function,
+                    places,
+                    family=self.family,
+                    version=self.version,
+                    region=region,
+                    stream=log_stream(now),
+                    credentials=credentials,
+                ),
+                **({"_LAMBDACTL_STANDBY": "1"} if standby else {}),
+            },
             work=self.work,
             memory_mb=self.function.memory_mb,
             ephemeral_storage_mb=self.function.ephemeral_storage_mb,

@@ -99,6 +99,7 @@ class Serving:
             use_credentials=credentials,
             strict_runtime=strict_runtime,
             max_environments=max_environments,
+            standby=True,
         )
         self._kept: dict[str, object] = {}
         self._ports: dict[int, Port] = {}

@@ -113,4 +113,11 @@ async function start() {
   serve(log, loaded, model.createInvoker, { store });
 }
 
-start();
+const standsBy = process.env._LAMBDACTL_STANDBY;
+delete process.env._LAMBDACTL_STANDBY;
+if (standsBy) {
+  // Nothing of the function has been read yet.
+  api.standby(start);
+} else {
+  start();
+}

@@ -87,6 +87,13 @@ class RuntimeApi {
     );
   }
 
+  /** Wait for the word: init may begin. */
+  standby(onWord) {
+    this.#waiting.push(onWord);
+    this.socket.ref();
+    this.socket.write(`${this.#head('GET', 'standby')}\r\n`);
+  }
+
   /** Ask for the next invocation: onInvocation(status, headers, body). */
   next(onInvocation) {
     this.socket.write(this.#nextRequest(onInvocation));

@@ -25,9 +25,12 @@ def main():
     The stack under a handler is four frames high (script, main, run, handle), as it is on Lambda:
     a function that recurses too deep fails at the same depth.
     """
-    surroundings.set_up()
     connection = wire.Connection(os.environ["AWS_LAMBDA_RUNTIME_API"])
     try:
+        if os.environ.pop("_LAMBDACTL_STANDBY", None):
+            # Nothing of the function has been read yet.
+            connection.call("GET", "standby")
+        surroundings.set_up()
         handler = load(os.environ["_HANDLER"], connection)
         if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
             from lambdactl_runtime import snapstart

@@ -42,6 +42,12 @@ module LambdactlRuntime
       abort "The Runtime API at #{address} can't be reached: #{e.message}"
     end
 
+    # Wait for the word: init may begin.
+    def standby
+      send_all(request('GET', 'standby'))
+      read_answer
+    end
+
     def next
       send_all(@next_request)
       read_answer

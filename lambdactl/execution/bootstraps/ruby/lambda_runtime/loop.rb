@@ -37,6 +37,8 @@ module LambdactlRuntime
     def start
       Logging.install
       @api = RuntimeApi.new(ENV.fetch('AWS_LAMBDA_RUNTIME_API'))
+      # Nothing of the function has been read yet.
+      @api.standby if ENV.delete('_LAMBDACTL_STANDBY')
       handler = load_function
       invocation = next_invocation(@api.next)
       invocation = next_invocation(run(handler, invocation)) while invocation

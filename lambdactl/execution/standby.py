@@ -1,0 +1,135 @@
+"""Runtimes that have started and wait: what a save or one more environment then needs is only the
+function's own code.
+
+Most of the time to a fresh environment is the interpreter's, and has nothing to do with the code
+that was saved. So for each function that is in use one process stands by: started with everything
+but the handler, held before any of the function's files is read, given the word when an
+environment is needed. The function can't tell: init begins with the word, and nothing of its own
+ran before. It costs the memory of a bare interpreter for each of those functions (about 10 MB).
+
+A standby is taken only for a launch that equals the one it was made for. Functions whose own
+code or settings have a say in how the interpreter starts get none (:func:`is_possible`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from lambdactl.errors import LambdactlError
+from lambdactl.execution.environment import Environment
+from lambdactl.execution.runtimes import Launch
+
+DELAY_S = 0.25
+"""After the last environment was started: the function's own start has the machine for itself."""
+LIFETIME_S = 900.0
+"""Credentials grow old, and a function that is not used needs no standby."""
+MOST = 8
+"""Functions that have a standby at a time."""
+
+_SWAYING = frozenset(
+    {
+        "AWS_LAMBDA_EXEC_WRAPPER",
+        "NODE_OPTIONS",
+        "RUBYOPT",
+        "PYTHONUSERBASE",
+        "LD_PRELOAD",
+    }
+)
+_FIRST_FILES = ("sitecustomize.py", "usercustomize.py")
+
+
+def is_possible(launch: Launch) -> bool:
+    """Whether the interpreter starts without reading any of the function's own files."""
+    return (
+        launch.family in ("python", "nodejs", "ruby")
+        and launch.opt is None
+        and not _SWAYING.intersection(launch.function.environment)
+        and not any((launch.task / name).exists() for name in _FIRST_FILES)
+    )
+
+
+class Standbys:
+    """The runtimes that stand by, one a function.
+
+    :param create: makes an environment whose runtime will wait for the word.
+    """
+
+    def __init__(self, create: Callable[[Launch], Environment]) -> None:
+        self._create = create
+        self._ready: OrderedDict[str, tuple[Launch, Environment]] = OrderedDict()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._work: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The functions that have one."""
+        return tuple(self._ready)
+
+    def take(self, launch: Launch) -> Environment | None:
+        """The environment that stands by for ``launch``, if there is one; another one is started a
+        little later."""
+        if self._closed or not is_possible(launch):
+            return None
+        name = launch.function.name
+        self._after(name, DELAY_S, lambda: self._do(self._start(launch)))
+        found = self._ready.pop(name, None)
+        if found is None:
+            return None
+        made_for, environment = found
+        if made_for == launch and environment.is_prepared:
+            return environment
+        self._do(environment.stop())
+        return None
+
+    async def close(self) -> None:
+        """Stop all of them."""
+        self._closed = True
+        for timer in self._timers.values():
+            timer.cancel()
+        for task in tuple(self._work):
+            task.cancel()
+        await asyncio.gather(*self._work, return_exceptions=True)
+        ready = [environment for _, environment in self._ready.values()]
+        self._ready.clear()
+        await asyncio.gather(*(environment.stop() for environment in ready))
+
+    async def _start(self, launch: Launch) -> None:
+        name = launch.function.name
+        environment = self._create(launch)
+        try:
+            await environment.prepare()
+        except LambdactlError:
+            # Whoever needs an environment will meet the same error, and be told.
+            await environment.stop()
+            return
+        except asyncio.CancelledError:
+            await environment.stop()
+            raise
+        old = self._ready.pop(name, None)
+        self._ready[name] = (launch, environment)
+        leaving = [old] if old is not None else []
+        if len(self._ready) > MOST:
+            leaving.append(self._ready.popitem(last=False)[1])
+        for _, one in leaving:
+            self._do(one.stop())
+        self._after(name, LIFETIME_S, lambda: self._drop(name))
+
+    def _drop(self, name: str) -> None:
+        found = self._ready.pop(name, None)
+        if found is not None:
+            self._do(found[1].stop())
+
+    def _after(self, name: str, seconds: float, work: Callable[[], None]) -> None:
+        timer = self._timers.pop(name, None)
+        if timer is not None:
+            timer.cancel()
+        self._timers[name] = asyncio.get_running_loop().call_later(seconds, work)
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
