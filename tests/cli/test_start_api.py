@@ -285,6 +285,37 @@ def test_static_files_prefixes_and_variables(start: Callable[..., Server], proje
     assert server.get("/page", "rest") == (200, "one!")
 
 
+def test_large_files_hold_nobody_up(start: Callable[..., Server], project: Path) -> None:
+    (project / "public").mkdir()
+    content = os.urandom(1024 * 1024) * 200
+    (project / "public" / "film.mp4").write_bytes(content)
+    server = start("--no-logs")
+    parts = urlsplit(server.url())
+    server.get("/orders")
+    whole = http.client.HTTPConnection("127.0.0.1", parts.port or 0, timeout=20)
+    whole.request("GET", "/film.mp4")
+    response = whole.getresponse()
+    memory = psutil.Process(server.process.pid).memory_info().rss
+    waits = []
+    for _ in range(20):
+        begun = time.monotonic()
+        assert server.get("/orders") == (200, "one")
+        waits.append(time.monotonic() - begun)
+    # The client takes nothing yet, and nothing is read for it that it has no room for.
+    assert psutil.Process(server.process.pid).memory_info().rss - memory < 16 * 1024 * 1024
+    assert max(waits) < 0.1
+    assert response.read() == content
+    whole.request("GET", "/film.mp4", headers={"Range": f"bytes=5-{len(content) - 6}"})
+    response = whole.getresponse()
+    assert (response.status, response.read()) == (206, content[5:-5])
+    whole.request("HEAD", "/film.mp4")
+    response = whole.getresponse()
+    assert (response.headers["Content-Length"], response.read()) == (str(len(content)), b"")
+    whole.request("GET", "/film.mp4")
+    whole.close()
+    assert server.get("/orders") == (200, "one")
+
+
 def test_https_with_a_certificate_of_our_own(start: Callable[..., Server], tmp_path: Path) -> None:
     server = start("--https", XDG_CACHE_HOME=str(tmp_path / "cache"), HOME=str(tmp_path))
     assert server.url().startswith("https://")

@@ -84,6 +84,8 @@ class Outlet(Protocol):
 
     def abort(self) -> None: ...
 
+    async def drained(self) -> bool: ...
+
 
 class StreamedBody:
     """A :class:`~lambdactl.triggers.http.exchange.Body`.
@@ -106,6 +108,9 @@ class StreamedBody:
     def write(self, data: bytes) -> None:
         if data and self._open and not self._silent:
             self._outlet.write(b"%x\r\n%s\r\n" % (len(data), data) if self._chunked else data)
+
+    async def drained(self) -> bool:
+        return await self._outlet.drained()
 
     def close(self) -> None:
         if self._open:

@@ -35,6 +35,11 @@ class Body(Protocol):
 
     def write(self, data: bytes) -> None: ...
 
+    async def drained(self) -> bool:
+        """Wait until the client has taken most of what was written; False when it has left. For
+        those who could write faster than anybody reads."""
+        ...
+
     def close(self) -> None:
         """The body is complete."""
         ...

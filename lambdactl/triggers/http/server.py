@@ -17,6 +17,7 @@ import ipaddress
 import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from lambdactl.errors import UserError
 from lambdactl.manifest.apis import Api
@@ -39,6 +40,12 @@ class Mount:
     host: str
     port: int
     prefix: str = ""
+
+
+class Sending(Protocol):
+    """An answer that takes its time."""
+
+    async def send(self, request: Request) -> Response | None: ...
 
 
 class Hosts:
@@ -91,7 +98,7 @@ class Port:
         hosts: Hosts,
         on_bug: Callable[[Exception], None],
         done: Callable[[Request, int, float], None] | None = None,
-        fallback: Callable[[Request], Response | None] | None = None,
+        fallback: Callable[[Request], Response | Sending | None] | None = None,
         limits: Limits | None = None,
         tls: ssl.SSLContext | None = None,
         wrap: Callable[[Callable[[], asyncio.Protocol]], Callable[[], asyncio.Protocol]]
@@ -184,13 +191,15 @@ class Port:
                 if self._fallback is not None and not door.knows(request):
                     found = self._fallback(request)
                     if found is not None:
-                        return found
+                        return found if isinstance(found, Response) else await found.send(request)
                 return await door.handle(request)
             except Exception as error:
                 self._on_bug(error)
                 return _json(500, "Internal server error")
         found = self._fallback(request) if self._fallback is not None else None
-        return found or _json(404, "Not Found")
+        if found is None:
+            return _json(404, "Not Found")
+        return found if isinstance(found, Response) else await found.send(request)
 
 
 def _json(status: int, message: str) -> Response:

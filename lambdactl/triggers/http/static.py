@@ -9,6 +9,7 @@ dot (``.env``, ``.git``), but for ``.well-known``.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import mimetypes
 import os
@@ -22,6 +23,9 @@ from urllib.parse import quote, unquote_to_bytes
 from lambdactl.triggers.http.exchange import Headers, Request, Response
 
 INDEX = "index.html"
+WHOLE = 256 * 1024
+"""Bytes. Up to this size a file is read at once; a larger one in pieces, beside the event loop."""
+_PIECE = 1024 * 1024
 _TYPES = {
     # What a system's own table says of these differs from machine to machine.
     ".css": "text/css",
@@ -52,7 +56,7 @@ class StaticFiles:
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
 
-    def find(self, request: Request) -> Response | None:
+    def find(self, request: Request) -> Response | LargeFile | None:
         """The answer to a GET or HEAD of a file that is there; None for anything else."""
         if request.method not in ("GET", "HEAD"):
             return None
@@ -65,7 +69,7 @@ class StaticFiles:
             # A name that is too long, links in a circle: no file, whatever it is.
             return None
 
-    def _answer(self, request: Request, path: Path) -> Response | None:
+    def _answer(self, request: Request, path: Path) -> Response | LargeFile | None:
         if not path.is_relative_to(self._folder):
             return None
         if path.is_dir():
@@ -87,6 +91,46 @@ class StaticFiles:
         return Response(301, [("Location", quote(target, safe="/%~!$&'()*+,;=:@-._") + query)])
 
 
+class LargeFile:
+    """The answer with a part of a file that is too large to be sent in one piece.
+
+    :param head: the answer without its body.
+    """
+
+    def __init__(self, head: Response, path: Path, part: range) -> None:
+        self.head = head
+        self.path = path
+        self.part = part
+
+    async def send(self, request: Request) -> Response | None:
+        """Send it as fast as the client takes it. A file that turns out to be shorter than it was
+        ends with a cut connection, as nothing else tells the client."""
+        body = request.stream(self.head)
+        if body is None:
+            return None
+        if request.method == "HEAD":
+            body.close()
+            return None
+        left = len(self.part)
+        try:
+            with self.path.open("rb", buffering=0) as stream:
+                stream.seek(self.part.start)
+                while left and await body.drained():
+                    data = await asyncio.to_thread(stream.read, min(left, _PIECE))
+                    if not data:
+                        break
+                    left -= len(data)
+                    body.write(data)
+        except OSError:
+            pass
+        finally:
+            if left:
+                body.abort()
+            else:
+                body.close()
+        return None
+
+
 def _relative(path: str) -> str | None:
     """The path below the folder; None where no file can be meant."""
     try:
@@ -101,7 +145,7 @@ def _relative(path: str) -> str | None:
     return "/".join(parts)
 
 
-def _answer(path: Path, request: Request) -> Response | None:
+def _answer(path: Path, request: Request) -> Response | LargeFile | None:
     try:
         # A pipe would keep us waiting for somebody to write into it.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -125,14 +169,20 @@ def _answer(path: Path, request: Request) -> Response | None:
         if _unchanged(request, tag, modified):
             return Response(304, headers[1:])
         part = _part(request, status.st_size, tag, modified)
+        code = 200 if part is None else 206
         if part is None:
-            return Response(200, headers, stream.read())
-        if not part:
+            part = range(status.st_size)
+        elif not part:
             unsatisfied = ("Content-Range", f"bytes */{status.st_size}")
             return Response(416, [unsatisfied, *headers[1:]])
+        else:
+            shown = f"bytes {part.start}-{part.stop - 1}/{status.st_size}"
+            headers.append(("Content-Range", shown))
+        if len(part) > WHOLE:
+            headers.append(("Content-Length", str(len(part))))
+            return LargeFile(Response(code, headers), path, part)
         stream.seek(part.start)
-        shown = ("Content-Range", f"bytes {part.start}-{part.stop - 1}/{status.st_size}")
-        return Response(206, [*headers, shown], stream.read(len(part)))
+        return Response(code, headers, stream.read(len(part)))
 
 
 def _type(path: Path) -> str:

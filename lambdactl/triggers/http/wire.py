@@ -84,6 +84,7 @@ class Connection(asyncio.Protocol):
         "_phase",
         "_received",
         "_rest",
+        "_room",
         "_since",
         "_size",
         "_stuck_since",
@@ -117,6 +118,8 @@ class Connection(asyncio.Protocol):
         """idle | head | body: what of a request we are waiting for."""
         self._since = 0.0
         self._stuck_since: float | None = None
+        self._room: asyncio.Future[None] | None = None
+        """Done when the client takes something again, or has left."""
         self._received: Callable[[bytes], None] | None = None
         self._lost: Callable[[], None] | None = None
         self._rest: bytes | None = None
@@ -136,6 +139,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        self.resume_writing()
         self._listener.connections.discard(self)
         self._waiting.clear()
         if self._lost is not None:
@@ -154,6 +158,9 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._stuck_since = None
+        room, self._room = self._room, None
+        if room is not None and not room.done():
+            room.set_result(None)
 
     def data_received(self, data: bytes) -> None:
         if self._received is not None:
@@ -383,6 +390,13 @@ class Connection(asyncio.Protocol):
         """Send bytes as they are; they go nowhere when the client has left."""
         if self._transport is not None:
             self._transport.write(data)
+
+    async def drained(self) -> bool:
+        if self._stuck_since is not None and self._transport is not None:
+            if self._room is None:
+                self._room = self._loop.create_future()
+            await self._room
+        return self._transport is not None
 
     # ends
 

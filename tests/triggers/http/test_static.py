@@ -34,7 +34,9 @@ def folder(tmp_path: Path) -> Path:
 
 def ask(folder: Path, target: str, method: str = "GET", **headers: str) -> Response | None:
     given = {name.replace("_", "-"): value for name, value in headers.items()}
-    return StaticFiles(folder).find(request(target, method, given))
+    found = StaticFiles(folder).find(request(target, method, given))
+    assert found is None or isinstance(found, Response)
+    return found
 
 
 def header(response: Response | None, name: str) -> str | None:
@@ -127,7 +129,9 @@ def test_a_folder_without_its_slash_gets_one(folder: Path) -> None:
     assert header(response, "Location") == "/docs/?a=1"
     below = request("/docs")
     below.prefix = "/shop"
-    assert header(StaticFiles(folder).find(below), "Location") == "/shop/docs/"
+    moved = StaticFiles(folder).find(below)
+    assert isinstance(moved, Response)
+    assert header(moved, "Location") == "/shop/docs/"
     # A host of somebody else's must not come of it.
     assert header(ask(folder, "//docs"), "Location") == "/docs/"
 
