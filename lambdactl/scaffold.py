@@ -42,6 +42,8 @@ class Template:
     family: str
     first_steps: tuple[str, ...]
     """Commands to try in the new project: run it on its event, then on one made to order."""
+    serve: str | None
+    """The command that serves the new project's HTTP triggers, if it has any."""
     test: str
     """The command that runs the new project's tests."""
     test_needs: str | None

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from lambdactl import Local, scaffold
+from lambdactl import Local, manifest, scaffold
 from lambdactl.cli import main
+from lambdactl.manifest.routes import apis_of
 
 NEEDS = {
     "python": [],
@@ -118,7 +119,12 @@ def test_the_readme_gives_the_command_that_made_each_event(
 def test_the_readme_is_short_and_names_every_first_step(template: scaffold.Template) -> None:
     readme = (template.path / "README.md").read_text()
     assert len(readme.splitlines()) <= 14
-    for command in (*template.first_steps, template.test, template.test_needs or ""):
+    for command in (
+        *template.first_steps,
+        template.serve or "",
+        template.test,
+        template.test_needs or "",
+    ):
         assert command in readme
 
 
@@ -178,3 +184,10 @@ def test_the_thumbnail_template_goes_to_s3_in_production(
     assert result.function_error is None, result.log
     assert objects["/photos-thumbnails/in/sample.png"].startswith(b"\x89PNG")
     assert types["/photos-thumbnails/in/sample.png"] == "image/png"
+
+
+@every_template
+def test_a_project_with_http_triggers_says_how_to_serve_them(
+    template: scaffold.Template, project: Path
+) -> None:
+    assert bool(template.serve) == bool(apis_of(manifest.load(project)))

@@ -87,6 +87,7 @@ def _show_templates(output: str) -> None:
                 "description": template.description,
                 "family": template.family,
                 "first_steps": template.first_steps,
+                "serve": template.serve,
                 "test": template.test,
                 "test_needs": template.test_needs,
             }
@@ -104,9 +105,10 @@ def _next_steps(created: scaffold.Created) -> list[str]:
     if created.directory != Path.cwd():
         near = os.path.relpath(created.directory)
         steps.append(f"cd {shlex.quote(str(created.directory) if near.startswith('..') else near)}")
-    test = created.template.test
-    needs = created.template.test_needs
-    return [*steps, *created.template.first_steps, f"{needs} && {test}" if needs else test]
+    template = created.template
+    test = f"{template.test_needs} && {template.test}" if template.test_needs else template.test
+    serve = [template.serve] if template.serve else []
+    return [*steps, *template.first_steps, *serve, test]
 
 
 def _as_json(created: scaffold.Created) -> dict[str, object]:
