@@ -57,11 +57,16 @@ def _unquoted(text: str) -> str:
 
 
 def check_names(scope: Template, overrides: Mapping[str, Node | str]) -> None:
-    """:raises UserError: the template has no parameter of such a name."""
+    """That each name is one of a parameter, or of a resource whose ``Ref`` it is to be, as SAM has
+    it (a table or a user pool that is deployed); a function's name here is its logical id.
+
+    :raises UserError: the template has neither.
+    """
     declared = scope.section("Parameters")
     known = declared.value if declared is not None and declared.is_mapping else {}
     for name in overrides:
-        if name not in known:
+        resource = None if name in known else scope.resources.get(name)
+        if name not in known and (resource is None or resource.is_function):
             listed = ", ".join(known)
             raise UserError(
                 f"the template has no parameter {name!r}",

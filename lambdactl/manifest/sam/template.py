@@ -65,9 +65,13 @@ class Resource:
 
     @property
     def physical_name(self) -> str:
-        """What it is called in AWS: its own name property, else after its logical id."""
+        """What it is called in AWS: as ``--parameter-overrides`` says, by its own name property,
+        else after its logical id."""
         from lambdactl.manifest.sam.attributes import filled, table
 
+        said = self.template.overrides.get(self.name)
+        if isinstance(said, str) and not self.is_function:
+            return said
         known = table().get(self.type, {})
         given = self.text(known["name"]) if "name" in known else None
         if given is not None:

@@ -122,6 +122,27 @@ def test_an_unknown_parameter(folder: Folder) -> None:
         folder.app("", stage="x")
 
 
+def test_a_resource_that_is_deployed_is_called_as_it_is_told(folder: Folder) -> None:
+    """As SAM's ``--parameter-overrides`` do: table, pool and all that is made of their names."""
+    variables = (
+        "Environment: {Variables: {T: !Ref Table, A: !GetAtt Table.Arn, C: !Ref Client, "
+        "I: !Sub 'https://cognito-idp.eu-west-1.amazonaws.com/${Pool}', P: !GetAtt Pool.Arn}}"
+    )
+    more = """
+  Table: {Type: AWS::DynamoDB::Table, Properties: {TableName: mine}}
+  Pool: {Type: AWS::Cognito::UserPool}
+  Client: {Type: AWS::Cognito::UserPoolClient}
+"""
+    given = {"Table": "shop-Table-1", "Pool": "eu-west-1_AbC", "Client": "4abc"}
+    found = folder.app(variables, more, **given).function("Fn").environment
+    assert (found["T"], found["C"]) == ("shop-Table-1", "4abc")
+    assert found["A"].endswith(":table/shop-Table-1")
+    assert found["P"].endswith(":userpool/eu-west-1_AbC")
+    assert found["I"] == "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbC"
+    with pytest.raises(UserError, match="the template has no parameter 'Fn'"):
+        folder.app("", "", Fn="another")
+
+
 def test_a_manifest_of_our_own_takes_none(folder: Folder) -> None:
     path = folder.write("functions: {}\n", "lambdactl.yaml")
     with pytest.raises(UserError, match="takes no parameters"):

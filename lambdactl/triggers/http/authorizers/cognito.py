@@ -25,6 +25,7 @@ from lambdactl.triggers.http.authorizers.tokens import (
     look,
     scopes,
     verify,
+    wrong_issuer,
 )
 from lambdactl.triggers.http.calls import Allowed, Call, Refusal, Setting
 
@@ -105,10 +106,7 @@ class CognitoChecker:
         issuer, use = token.claims.get("iss"), token.claims.get("token_use")
         keys = self._keys.get(issuer) if isinstance(issuer, str) else None
         if keys is None:
-            raise TokenError(
-                "the token does not have a valid issuer",
-                f"its iss is {issuer}, not one of {', '.join(self._keys)}",
-            )
+            raise wrong_issuer(issuer, list(self._keys))
         await verify(token, keys)
         check_times(token.claims, self._setting.clock.now())
         if access and use != "access":

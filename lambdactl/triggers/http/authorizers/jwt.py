@@ -27,6 +27,7 @@ from lambdactl.triggers.http.authorizers.tokens import (
     look,
     scopes,
     verify,
+    wrong_issuer,
 )
 from lambdactl.triggers.http.calls import Allowed, Call, Refusal, Setting
 
@@ -81,9 +82,7 @@ class JwtChecker:
         """Issuer and audience. "API Gateway validates client_id only if aud is not present." """
         issuer, wanted = claims.get("iss"), self._authorizer.issuer
         if wanted is not None and issuer != wanted:
-            raise TokenError(
-                "the token does not have a valid issuer", f"its iss is {issuer}, not {wanted}"
-            )
+            raise wrong_issuer(issuer, [wanted])
         name = "aud" if "aud" in claims else "client_id"
         given = claims.get(name)
         audience = given if isinstance(given, list) else [given]

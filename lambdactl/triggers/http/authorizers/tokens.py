@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,6 +96,22 @@ async def verify(token: Token, keys: KeySet) -> None:
         raise TokenError(
             "signature is invalid", f"its signature is not that of the issuer's key: {error}"
         ) from error
+
+
+def wrong_issuer(issuer: Any, wanted: Sequence[str]) -> TokenError:
+    """The token names another issuer. A user pool of a template has an id of its own here."""
+    words = f"its iss is {issuer}, not {'one of ' if len(wanted) > 1 else ''}{', '.join(wanted)}"
+    if isinstance(issuer, str) and _is_pool(issuer) and any(map(_is_pool, wanted)):
+        pool = issuer.rpartition("/")[2]
+        words += (
+            "; if that is a pool of the template, deployed, say so: "
+            f"--parameter-overrides <its logical id>={pool}"
+        )
+    return TokenError("the token does not have a valid issuer", words)
+
+
+def _is_pool(issuer: str) -> bool:
+    return issuer.startswith("https://cognito-idp.")
 
 
 def check_times(claims: Mapping[str, Any], now: float) -> None:

@@ -87,7 +87,10 @@ def test_an_identity_token_passes_with_its_claims_as_text(guarded: Any, start: s
     [
         (None, "no token"),
         ("abc", "no JWT"),
-        (identity(iss=ISSUER.replace("AbC", "Xyz")), "its iss is"),
+        (
+            identity(iss=ISSUER.replace("AbC", "Xyz")),
+            "say so: --parameter-overrides <its logical id>=",
+        ),
         (identity(iss=["x"]), "its iss is"),
         (identity(nbf=NOW + 9), "valid in 9 s"),
         (access(), "its token_use is access"),

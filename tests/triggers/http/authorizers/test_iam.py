@@ -14,7 +14,7 @@ import pytest
 from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdactl.manifest.apis import Api, Authorizer, Integration, Route
@@ -391,6 +391,7 @@ def test_a_date_header_may_have_another_zone() -> None:
 ANY = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=20)
 
 
+@settings(deadline=None)
 @given(ANY, ANY, ANY, ANY, st.sampled_from(["", "%", "?a=\xff%zz", "#x"]))
 def test_whatever_is_sent_is_refused_in_words(
     credential: str, headers: str, value: str, date: str, target: str
