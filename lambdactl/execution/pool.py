@@ -27,7 +27,7 @@ from lambdactl.execution.pressure import wanted_s
 PATIENCE_S = 0.01
 """So long a caller waits for an environment to come free before another one is thought of."""
 START_S = 0.05
-"""What an environment's start is taken to cost until one has been measured."""
+"""What an environment's start is taken to cost, at the least."""
 _WEIGHT = 0.1
 _LOADED = 0.6
 """An event loop that has to do for more than this part of the time is what callers wait for."""
@@ -248,7 +248,8 @@ class Pool:
             self._discard(environment)
             return
         self._starting -= 1
-        self._start_s = asyncio.get_running_loop().time() - begun
+        # One that stood by was there in no time; the next one will not be.
+        self._start_s = max(START_S, asyncio.get_running_loop().time() - begun)
         self._release(environment)
 
     def _fail_one(self, error: Exception) -> None:
