@@ -238,7 +238,7 @@ def test_a_rest_api(project: Project) -> None:
         SHOP
         + functions(
             "rest: {path: /pets, method: GET, authorizer: tokens,"
-            " request_models: {application/json: Pet},"
+            " request_models: {application/json: Pet, $default: Pet},"
             " request_parameters: {method.request.querystring.page: true}}"
         ),
     )
@@ -265,7 +265,7 @@ def test_a_rest_api(project: Project) -> None:
     assert api.throttles == {"*/*": Throttle(100.0), "/pets/GET": Throttle(burst=3)}
     pets, health, old, mapped = api.routes
     assert pets.request_parameters == {"method.request.querystring.page": True}
-    assert pets.request_models == {"application/json": "Pet"}
+    assert pets.request_models == {"application/json": "Pet", "$default": "Pet"}
     assert pets.authorizer is not None
     assert (pets.authorizer.name, pets.api_key) == ("tokens", True)
     assert pets.validator == Validator(body=True, parameters=True)

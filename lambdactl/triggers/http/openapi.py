@@ -128,7 +128,9 @@ class _Writer:
         if route.request_models:
             found["requestBody"] = {
                 "content": {
-                    kind: {"schema": openapi_schemas.reference(model, api.models, prefix)}
+                    "*/*" if kind == "$default" else kind: {
+                        "schema": openapi_schemas.reference(model, api.models, prefix)
+                    }
                     for kind, model in route.request_models.items()
                 },
                 "required": True,

@@ -108,7 +108,7 @@ def test_a_rest_api_with_everything() -> None:
                 "POST",
                 authorizer=TOKEN,
                 validator=Validator(body=True),
-                request_models={"application/json": "Pet", "text/plain": "Empty"},
+                request_models={"application/json": "Pet", "$default": "Empty"},
             ),
             Route("/files/{name+}", F, "PUT", authorizer=Authorizer("iam", "iam")),
             Route("/{proxy+}", F),
@@ -170,6 +170,7 @@ def test_a_rest_api_with_everything() -> None:
             "contentHandling": "CONVERT_TO_TEXT",
         },
     }
+    assert list(value["paths"]["/pets"]["post"]["requestBody"]["content"])[1:] == ["*/*"]
     assert value["paths"]["/pets"]["post"]["requestBody"]["content"]["application/json"] == {
         "schema": {"$ref": "#/components/schemas/Pet"}
     }
