@@ -105,7 +105,7 @@ def test_writes_as_json_smart_writes() -> None:
 
 
 def test_numbers_with_many_digits_stay_as_they_are() -> None:
-    text = '[1234567890.12345678901,1.7976931348623157E+308,0.000005519171348714339,1.5]'
+    text = "[1234567890.12345678901,1.7976931348623157E+308,0.000005519171348714339,1.5]"
     assert dumps(loads(text)) == text
     assert loads(text)[0] == 1234567890.1234567
 
