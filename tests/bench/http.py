@@ -15,6 +15,7 @@ SAM is measured where Docker runs and has its image (``sam_image.sh`` makes one)
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import statistics
 import tempfile
@@ -75,16 +76,24 @@ def sample(one: Running, connections: int, seconds: float) -> Sample:
 def in_rounds(
     ran: Sequence[Running], connections: Iterable[int], seconds: float, rounds: int
 ) -> Samples:
-    """Every server in turn, ``rounds`` times, after a second that warms up."""
+    """Every server in turn, ``rounds`` times, after a second that warms up; the others stand still
+    meanwhile."""
     found: Samples = {}
+    for one in ran:
+        one.pause()
     for count in connections:
-        able = [one for one in ran if one.server.most >= count]
-        for one in able:
-            wrk.run(one.url, count, 1, one.server.body)
-        for _ in range(rounds):
-            for one in able:
+        for number in range(rounds + 1):
+            for one in ran:
+                if one.server.most < count:
+                    continue
                 key = one.server.name, one.server.language, count
-                found.setdefault(key, []).append(sample(one, count, seconds))
+                one.resume()
+                got = sample(one, count, max(seconds if number else 1, one.server.least_s))
+                one.pause()
+                if number:
+                    found.setdefault(key, []).append(got)
+    for one in ran:
+        one.resume()
     return found
 
 
@@ -103,7 +112,9 @@ RATE, P50, P99, SERVER_US = (
 
 def ratio(over: Sequence[Sample], under: Sequence[Sample], figure: Figure) -> float:
     """The median of the rounds' ratios: both of a pair ran within seconds of each other."""
-    return statistics.median(figure(a) / figure(b) for a, b in zip(over, under, strict=True))
+    return statistics.median(
+        figure(a) / figure(b) if figure(b) else math.inf for a, b in zip(over, under, strict=True)
+    )
 
 
 def throughput(found: Samples, language: str, count: int) -> str:

@@ -43,7 +43,8 @@ START_S = 60.0
 @dataclass(frozen=True, eq=False)
 class Server:
     """``{port}`` stands in ``argv`` for the port, ``{more}`` for a second one. ``body``: what is
-    posted, where GET won't do. ``most``: the connections it can take."""
+    posted, where GET won't do. ``most``: the connections it can take. ``least_s``: a shorter
+    run would see hardly an answer."""
 
     name: str
     language: str
@@ -52,6 +53,7 @@ class Server:
     path: str = "/hello"
     body: bytes | None = None
     most: int = 1000
+    least_s: float = 0.0
     env: Mapping[str, str] = field(default_factory=dict)
     reloads: bool = False
 
@@ -78,6 +80,18 @@ class Running:
     def functions(self) -> list[psutil.Process]:
         """What runs the function, where that is not the server itself."""
         return self.process.children(recursive=True)
+
+    def pause(self) -> None:
+        """Take no processor time until :meth:`resume`, whatever it does when nobody asks."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for one in (self.process, *self.functions()):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.send_signal(number)
 
 
 class Client:
@@ -188,6 +202,9 @@ def _answers(client: Client) -> bool:
 
 def _end(process: psutil.Process, child: subprocess.Popen[bytes]) -> None:
     family = process.children(recursive=True)
+    for one in (process, *family):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.send_signal(signal.SIGCONT)
     child.send_signal(signal.SIGINT)
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(10)
@@ -309,7 +326,8 @@ def sam(root: Path, peers: Peers, *, warm: bool) -> Server:
     argv = [str(peers.sam), "local", "start-api", "--port", "{port}", "--skip-pull-image"]
     argv += ["--warm-containers", "EAGER"] if warm else []
     env = {"SAM_CLI_TELEMETRY": "0"}
-    return Server(name, "Python", folder, argv, env=env, most=10 if warm else 1)
+    most = 10 if warm else 1
+    return Server(name, "Python", folder, argv, env=env, most=most, least_s=6)
 
 
 def _folder(root: Path, name: str) -> Path:
