@@ -54,10 +54,19 @@ class KeySet:
 
     :param load: fetches them; it may block. Raises KeysError.
     :param wait_s: how long an unknown key id has to wait for the next look.
+    :param version: what is another when the keys may be others; it must not block.
     """
 
-    def __init__(self, load: Callable[[], Keys], clock: Clock, wait_s: float = AGAIN_S) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Keys],
+        clock: Clock,
+        wait_s: float = AGAIN_S,
+        version: Callable[[], object] = lambda: None,
+    ) -> None:
         self._load = load
+        self._version = version
+        self._seen: object = None
         self._clock = clock
         self._wait_s = wait_s
         self._keys: Keys | None = None
@@ -70,7 +79,12 @@ class KeySet:
         :raises KeysError: there were none before either.
         """
         age = self._clock.monotonic() - self._loaded
-        if self._keys is None or age > KEEP_S or (kid not in self._keys and age >= self._wait_s):
+        if (
+            self._keys is None
+            or age > KEEP_S
+            or (kid not in self._keys and age >= self._wait_s)
+            or self._version() != self._seen
+        ):
             await self._refresh()
         return (self._keys or {}).get(kid)
 
@@ -87,8 +101,9 @@ class KeySet:
                 raise
 
     async def _fetch(self) -> None:
+        version = self._version()
         keys = await in_thread(self._load)
-        self._keys, self._loaded = keys, self._clock.monotonic()
+        self._keys, self._loaded, self._seen = keys, self._clock.monotonic(), version
 
     def _fetched(self, task: asyncio.Task[None]) -> None:
         self._loading = None
@@ -126,8 +141,15 @@ def from_place(place: str, root: Path, clock: Clock) -> KeySet:
                 f"{place} can't be read: {error.strerror}", "JWKS communication error"
             ) from error
 
-    # A file is near: a key that is new in it counts at once.
-    return KeySet(load, clock, wait_s=0.0)
+    def version() -> object:
+        try:
+            found = (root / place).stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+    # A file is near: a key that is new in it counts at once, under an old name, too.
+    return KeySet(load, clock, wait_s=0.0, version=version)
 
 
 def check_file(path: Path) -> None:

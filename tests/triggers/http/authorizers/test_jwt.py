@@ -362,3 +362,18 @@ def test_without_keys_the_reason_says_how_to_give_some(issuer: Issuer) -> None:
     issuer.up = False
     refused = run(guarded(issuer).refused("/", bearer(token(claims(issuer)))))
     assert str(refused.reason).endswith("`local start-api --jwks users=FILE|URL` gives its keys")
+
+
+def test_keys_that_are_made_anew_under_the_old_name_count_at_once(
+    issuer: Issuer, tmp_path: Path
+) -> None:
+    place = tmp_path / "mine.json"
+    place.write_text(json.dumps(jwks("mine")))
+    asked = guarded(issuer, keys=str(place))
+    run(asked.allowed("/", bearer(token(claims(issuer), "mine"))))
+    (anew,) = jwks("anew")["keys"]
+    place.write_text(json.dumps({"keys": [{**anew, "kid": "mine"}]}))
+    run(asked.allowed("/", bearer(token(claims(issuer), "mine", key=rsa_key("anew")))))
+    assert run(asked.refused("/", bearer(token(claims(issuer), "mine")))).type == "UNAUTHORIZED"
+    place.unlink()
+    run(asked.allowed("/", bearer(token(claims(issuer), "mine", key=rsa_key("anew")))))
