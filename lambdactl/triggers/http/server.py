@@ -25,7 +25,8 @@ from lambdactl.triggers.http import ports
 from lambdactl.triggers.http.doors import Door
 from lambdactl.triggers.http.exchange import Request, Response
 from lambdactl.triggers.http.limits import Limits
-from lambdactl.triggers.http.wire import Listener
+from lambdactl.triggers.http.listener import Listener
+from lambdactl.triggers.http.wire import Connection
 
 _BACKLOG = 1024
 _SWEEP_S = 1.0
@@ -132,12 +133,18 @@ class Port:
         :raises UserError: the port is in use, or not ours to use.
         """
         loop = asyncio.get_running_loop()
-        factory: Callable[[], asyncio.Protocol] = self.listener.connect
-        if self._wrap is not None:
-            factory = self._wrap(factory)
+
+        def factory() -> asyncio.Protocol:
+            return Connection(self.listener)
+
+        wrap = self._wrap
         try:
             self._server = await loop.create_server(
-                factory, self.host, self.port, backlog=_BACKLOG, ssl=self._tls
+                factory if wrap is None else wrap(factory),
+                self.host,
+                self.port,
+                backlog=_BACKLOG,
+                ssl=self._tls,
             )
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
@@ -156,11 +163,7 @@ class Port:
             self._sweeper.cancel()
         if self._server is not None:
             self._server.close()
-        for connection in tuple(self.listener.connections):
-            connection.abort()
-        for task in tuple(self.listener.tasks):
-            task.cancel()
-        await asyncio.gather(*self.listener.tasks, return_exceptions=True)
+        await self.listener.close()
 
     async def _sweep(self) -> None:
         while True:
@@ -177,29 +180,30 @@ class Port:
         )
 
     async def _handle(self, request: Request) -> Response | None:
+        door = self._door_for(request)
+        try:
+            if self._fallback is not None and (door is None or not door.knows(request)):
+                found = self._fallback(request)
+                if found is not None:
+                    return found if isinstance(found, Response) else await found.send(request)
+            if door is not None:
+                return await door.handle(request)
+        except Exception as error:
+            self._on_bug(error)
+            return _json(500, "Internal server error")
+        return _json(404, "Not Found")
+
+    def _door_for(self, request: Request) -> Door | None:
+        """The door that the path leads to; the prefix goes from the path into ``prefix``."""
+        path = request.path
         for prefix, door in self._doors:
-            if prefix:
-                path = request.path
-                if not path.startswith(prefix) or path[len(prefix) : len(prefix) + 1] not in (
-                    "",
-                    "/",
-                ):
-                    continue
+            if not prefix:
+                return door
+            if path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/"):
                 request.prefix = prefix
                 request.path = path[len(prefix) :] or "/"
-            try:
-                if self._fallback is not None and not door.knows(request):
-                    found = self._fallback(request)
-                    if found is not None:
-                        return found if isinstance(found, Response) else await found.send(request)
-                return await door.handle(request)
-            except Exception as error:
-                self._on_bug(error)
-                return _json(500, "Internal server error")
-        found = self._fallback(request) if self._fallback is not None else None
-        if found is None:
-            return _json(404, "Not Found")
-        return found if isinstance(found, Response) else await found.send(request)
+                return door
+        return None
 
 
 def _json(status: int, message: str) -> Response:

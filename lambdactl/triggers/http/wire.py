@@ -2,8 +2,8 @@
 
 Parsing is httptools' (llhttp in C). One :class:`Connection` serves one client: it keeps the
 connection alive, takes pipelined requests one after the other, bounds what a client may send and
-how long it may take, and hands each complete request to the :class:`Listener`'s handler, which runs
-as a task of its own. A client that leaves cancels nothing: as in AWS, the function runs to its end.
+how long it may take, and hands each complete request to its listener's handler, which runs by
+itself. A client that leaves cancels nothing: as in AWS, the function runs to its end.
 """
 
 from __future__ import annotations
@@ -11,59 +11,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
-from typing import Any, cast
+from collections.abc import Callable
+from typing import cast
 
 import httptools
 
 from lambdactl.execution.handoff import drive
 from lambdactl.triggers.http.answers import StreamedBody, head, is_bodiless
 from lambdactl.triggers.http.exchange import Body, Headers, Request, Response, TakenOver
-from lambdactl.triggers.http.limits import Limits
+from lambdactl.triggers.http.listener import Listener
 
 _JOINED = 65536
 """Up to this size one copy is cheaper than one more system call."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _MAX_WAITING = 32
 _LOW_WAITING = 8
-
-
-class Listener:
-    """What the connections of one port share.
-
-    :param handle: answers a request: a coroutine that returns the response, or None when the
-        answer was given by :meth:`Request.answer` and the like. It must not raise.
-    :param refuse: looks at a request before anything else; a response ends it there (a ``Host``
-        that nobody knows).
-    :param done: told of each answered request: status, and seconds since it arrived.
-    """
-
-    def __init__(
-        self,
-        handle: Callable[[Request], Coroutine[Any, Any, Response | None]],
-        *,
-        refuse: Callable[[Request], Response | None],
-        done: Callable[[Request, int, float], None] | None = None,
-        limits: Limits | None = None,
-        scheme: str = "http",
-    ) -> None:
-        self.handle = handle
-        self.refuse = refuse
-        self.done = done
-        self.limits = limits or Limits()
-        self.scheme = scheme
-        self.connections: set[Connection] = set()
-        self.tasks: set[asyncio.Task[Response | None]] = set()
-
-    def connect(self) -> Connection:
-        """The protocol factory for ``loop.create_server``."""
-        return Connection(self)
-
-    def sweep(self) -> None:
-        """Cut the connections that have kept us waiting too long. To be called every second."""
-        now = asyncio.get_running_loop().time()
-        for connection in tuple(self.connections):
-            connection.check(now)
 
 
 class Connection(asyncio.Protocol):
@@ -129,6 +91,10 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        if self._listener.closed:
+            # It came in while the port was closed: nobody would cut it later.
+            self._transport.abort()
+            return
         peer = transport.get_extra_info("peername")
         if peer:
             self.peer = (peer[0], peer[1])

@@ -21,8 +21,8 @@ from lambdactl import manifest
 from lambdactl.errors import UserError
 from lambdactl.local import new_event_loop
 from lambdactl.triggers.http import tls
+from lambdactl.triggers.http.limits import Limits
 from lambdactl.triggers.http.serving import Serving
-from lambdactl.triggers.http.wire import Limits
 
 pytestmark = pytest.mark.slow
 

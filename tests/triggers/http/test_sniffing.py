@@ -19,7 +19,8 @@ from lambdactl.errors import UserError
 from lambdactl.triggers.http import sniffing, tls
 from lambdactl.triggers.http.exchange import Request, Response
 from lambdactl.triggers.http.limits import Limits
-from lambdactl.triggers.http.wire import Listener
+from lambdactl.triggers.http.listener import Listener
+from lambdactl.triggers.http.wire import Connection
 from tests.aio import run, until
 from tests.parts import need
 from tests.triggers.http.websocket.parts import OK, Functions, api, serving
@@ -57,7 +58,7 @@ async def both(
     """A port that speaks both."""
     listener = Listener(handle, refuse=lambda request: None, limits=limits)
     loop = asyncio.get_running_loop()
-    factory = sniffing.sniffing(listener.connect, context)
+    factory = sniffing.sniffing(lambda: Connection(listener), context)
     server = await loop.create_server(factory, "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1], listener

@@ -17,8 +17,9 @@ from lambdactl.execution.invocation import Invocation, InvocationResult, Report
 from lambdactl.manifest.apis import Api, Integration, Route
 from lambdactl.manifest.model import App
 from lambdactl.triggers.http.calls import Setting
+from lambdactl.triggers.http.listener import Listener
 from lambdactl.triggers.http.websocket import WebSocketDoor
-from lambdactl.triggers.http.wire import Listener
+from lambdactl.triggers.http.wire import Connection
 
 Handler = Callable[[dict[str, Any]], Any]
 OK = {"statusCode": 200}
@@ -109,7 +110,11 @@ async def serving(
 
     listener = served.listener = Listener(handle, refuse=lambda request: None)
     loop = asyncio.get_running_loop()
-    made = factory(listener.connect) if factory else listener.connect
+
+    def connect() -> Connection:
+        return Connection(listener)
+
+    made = factory(connect) if factory else connect
     server = await loop.create_server(made, "127.0.0.1", 0, ssl=tls)
     served.port = server.sockets[0].getsockname()[1]
     try:
