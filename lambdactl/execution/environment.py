@@ -121,6 +121,10 @@ class Environment:
         """
         if not self._api.address:
             await self._api.open(self._sandbox.host)
+            if self.status is Status.STOPPED:
+                # Meanwhile; what it closed was not open yet.
+                await self._api.close()
+                raise EnvironmentStoppedError(f"{self.function.name} was stopped as it started")
         elif self._exit is not None:
             # A runtime that stood by has died.
             await self._reset()

@@ -57,6 +57,7 @@ _FILES = re.compile(
     | sed[A-Za-z0-9]{6}           # sed -i
     | \.goutputstream-\w+         # GNOME
     | \.tmp.* | \.nfs[0-9a-f]+
+    | \..+\.(?= [a-z]* [A-Z0-9] )[A-Za-z0-9]{6}   # rsync (not .env.shared)
     | .+-(?: journal | wal | shm )   # SQLite, beside the database
     | \.DS_Store | Thumbs\.db | desktop\.ini
     """,

@@ -454,6 +454,9 @@ def test_a_manifest_is_taken_over_or_left(start: Callable[..., Server], project:
     assert "lambdactl.yaml:4:1: error:" in err
     assert "did you mean `functions`?" in err
     assert get(url, "/v2/orders") == (200, "one")
+    manifest.write_text(re.sub("    triggers:\n.*\n", "", MANIFEST))
+    server.until("no function has an HTTP trigger")
+    assert get(url, "/v2/orders") == (200, "one")
     manifest.write_text(MANIFEST)
     server.becomes("/orders", (200, "one"))
     assert server.url() == url

@@ -141,6 +141,8 @@ def test_rules_are_read_again_when_told(tmp_path: Path) -> None:
         "sedAbC12z",
         "app.py.tmp",
         ".goutputstream-X1Y2Z3",
+        ".app.py.Xy9Zab",
+        "data.db-journal",
         "app.pyc",
         ".nfs000000000001",
         ".DS_Store",
@@ -151,7 +153,7 @@ def test_what_editors_leave_behind(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["app.py", "sed.py", "sedan", "4913.py", ".env", "venv", "tmp.py", "a#b.py", "swp"]
+    "name", ["app.py", "sed.py", "sedan", "4913.py", ".env", ".env.shared", "venv", "tmp.py", "a#b.py", "swp"]
 )
 def test_what_only_looks_like_it(name: str) -> None:
     assert not built_in(name, folder=False)

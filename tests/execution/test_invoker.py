@@ -365,3 +365,19 @@ def test_a_reload_says_what_ran_and_stops_what_it_supersedes(tmp_path: Path, fol
         assert psutil.Process().children(recursive=True) == []
 
     aio.run(work())
+
+
+def test_what_is_stopped_as_it_starts_leaves_nothing(tmp_path: Path, folder: Path) -> None:
+    async def work() -> None:
+        app = app_of(tmp_path, Code("folder", folder))
+        for turns in range(40):
+            invoker = LocalInvoker(app)
+            warming = asyncio.create_task(invoker.warm(["hello"]))
+            await aio.until(lambda: invoker.environments().get("hello"))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await invoker.close()
+            await warming
+            assert psutil.Process().children(recursive=True) == []
+
+    aio.run(work())

@@ -114,13 +114,7 @@ class Serving:
         :returns: where each front door is, in the manifest's order.
         :raises UserError: there is no front door, or a port can't be had.
         """
-        apis = apis_of(self.app)
-        if not apis:
-            raise UserError(
-                "no function has an HTTP trigger",
-                where=None,
-                hint="give one a `url:`, or a trigger: `triggers: [{http: {path: /hello}}]`",
-            )
+        apis = _apis_of(self.app)
         try:
             await self._open(apis)
         except BaseException:
@@ -151,7 +145,7 @@ class Serving:
         :raises UserError: it has no front door, or one whose port can't be had; nothing changed.
         """
         async with self._changing:
-            apis = apis_of(app)
+            apis = _apis_of(app)
             changed = [
                 name
                 for name in self.app.functions
@@ -289,6 +283,17 @@ class Serving:
 
         names = tls.names_for(self._host, self._allow_hosts)
         return tls.sniffing(factory, lambda: tls.local_context(*names))
+
+
+def _apis_of(app: App) -> tuple[Api, ...]:
+    """:raises UserError: there is none."""
+    apis = apis_of(app)
+    if not apis:
+        raise UserError(
+            "no function has an HTTP trigger",
+            hint="give one a `url:`, or a trigger: `triggers: [{http: {path: /hello}}]`",
+        )
+    return apis
 
 
 def _runs_otherwise(new: App, old: App, name: str) -> bool:
