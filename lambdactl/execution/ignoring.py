@@ -106,13 +106,6 @@ class Rules:
             verdict = built_in(name, folder=folder) or _verdict(levels, path, folder, own=False)
         return bool(verdict)
 
-    def inside_ignored(self, path: Path, *, folder: bool) -> bool:
-        """Whether ``path`` or any folder between it and the root is ignored."""
-        between = [above for above in path.parents if above != self.root and self.covers(above)]
-        return any(self.ignored(above, folder=True) for above in reversed(between)) or (
-            path != self.root and self.ignored(path, folder=folder)
-        )
-
     def covers(self, path: Path) -> bool:
         return path.is_relative_to(self.root)
 

@@ -13,16 +13,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from lambdactl.execution import stamps
 from lambdactl.execution.growing import Logs, unfinished
 from lambdactl.execution.ignoring import RULE_FILES, Rules
-from lambdactl.execution.mounts import is_silent
-from lambdactl.execution.watch_sources import POLL_S, Inotify, Polling, Source, Watchdog
-
-if TYPE_CHECKING:
-    import asyncio
+from lambdactl.execution.watch_sources import POLL_S, Inotify, Source, choose, polling_because
 
 SETTLE_S = 0.05
 """Editors save in several steps; who waits for a save waits until this long nothing more came."""
@@ -104,7 +100,9 @@ class Watch:
         self._listened = False
         for root in roots:
             self._files.setdefault(root.resolve(), set()).add(root)
-        self._source = source or self._choose(polling)
+        self._source = source or choose(
+            self._files, self.look, polling=polling, poll_s=poll_s, warn=self._warn
+        )
         for path in tuple(self._files):
             self._establish(path, None)
         self._listened = True
@@ -154,31 +152,6 @@ class Watch:
                 end = time.monotonic() + SETTLE_S
         return True
 
-    def attach(
-        self, loop: asyncio.AbstractEventLoop, on_changes: Callable[[list[Change]], None]
-    ) -> Callable[[], None]:
-        """Call ``on_changes`` in ``loop`` as soon as something changes; returns what ends that."""
-        timer: asyncio.TimerHandle | None = None
-
-        def look() -> None:
-            nonlocal timer
-            if timer is not None:
-                timer.cancel()
-            found = self.changes()
-            due = self.due_s()
-            timer = loop.call_later(due, look) if due is not None else None
-            if found:
-                on_changes(found)
-
-        def detach() -> None:
-            loop.remove_reader(self.fileno())
-            if timer is not None:
-                timer.cancel()
-
-        loop.add_reader(self.fileno(), look)
-        look()
-        return detach
-
     def close(self) -> None:
         self._source.close()
 
@@ -191,23 +164,6 @@ class Watch:
 
     # where news come from
 
-    def _choose(self, polling: bool) -> Source:
-        silent = next((path for path in self._files if is_silent(path)), None)
-        if silent is not None and not polling:
-            self._warn(f"{silent} tells nobody of its changes: looking every {self._poll_s:g} s")
-        if polling or silent is not None:
-            return Polling(self.look, self._poll_s)
-        try:
-            return Inotify()
-        except OSError as error:
-            if os.uname().sysname != "Linux":
-                return Watchdog(path for path in self._files if path.is_dir())
-            return self._polling_because(error)
-
-    def _polling_because(self, error: OSError) -> Source:
-        self._warn(f"can't watch files ({error.strerror}): looking every {self._poll_s:g} s")
-        return Polling(self.look, self._poll_s)
-
     def _add(self, folder: Path) -> None:
         try:
             self._source.add(folder)
@@ -219,7 +175,7 @@ class Watch:
                 self._look_again = time.monotonic() + self._poll_s
                 return
             self._source.close()
-            self._source = self._polling_because(error)
+            self._source = polling_because(error, self.look, self._poll_s, self._warn)
             self._source.add(folder)
 
     def look(self) -> Mapping[Path, object]:

@@ -15,9 +15,11 @@ import os
 import struct
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from lambdactl.execution.mounts import is_silent
 
 if TYPE_CHECKING:
     from watchdog.events import FileSystemEvent
@@ -85,10 +87,6 @@ class Inotify:
 
     def fileno(self) -> int:
         return self._fd
-
-    @property
-    def watched(self) -> Iterable[Path]:
-        return self._watches.keys()
 
     def add(self, folder: Path) -> None:
         watch = self._libc.inotify_add_watch(self._fd, os.fsencode(folder), self._WANTED)
@@ -181,6 +179,7 @@ class _Bell:
 
     def __init__(self) -> None:
         self._news: deque[News] = deque()
+        self._lock = threading.Lock()
         self._read_fd, self._write_fd = os.pipe()
         os.set_blocking(self._read_fd, False)
         os.set_blocking(self._write_fd, False)
@@ -190,9 +189,12 @@ class _Bell:
 
     def ring(self, news: Iterable[News]) -> None:
         self._news.extend(news)
-        # A full pipe is readable already.
-        with contextlib.suppress(OSError):
-            os.write(self._write_fd, b"!")
+        # Not into a number that is somebody else's file by now.
+        with self._lock:
+            if self._write_fd >= 0:
+                # A full pipe is readable already.
+                with contextlib.suppress(BlockingIOError):
+                    os.write(self._write_fd, b"!")
 
     def read(self) -> list[News]:
         with contextlib.suppress(BlockingIOError):
@@ -203,10 +205,11 @@ class _Bell:
         return list(found)
 
     def close(self) -> None:
-        if self._read_fd >= 0:
-            os.close(self._read_fd)
-            os.close(self._write_fd)
-            self._read_fd = -1
+        with self._lock:
+            if self._read_fd >= 0:
+                os.close(self._read_fd)
+                os.close(self._write_fd)
+                self._read_fd = self._write_fd = -1
 
 
 class Polling(_Bell):
@@ -239,10 +242,8 @@ class Polling(_Bell):
             before = now
 
     def close(self) -> None:
+        """The thread is not waited for: it may be in the middle of a look at a slow network."""
         self._end.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
         super().close()
 
 
@@ -296,3 +297,41 @@ class Watchdog(_Bell):
         self._observer.stop()
         self._observer.join()
         super().close()
+
+
+def choose(
+    paths: Collection[Path],
+    look: Callable[[], Mapping[Path, object]],
+    *,
+    polling: bool,
+    poll_s: float,
+    warn: Callable[[str], None],
+) -> Source:
+    """The best source that there is for files and folders.
+
+    :param look: see :class:`Polling`.
+    :param polling: take none but that.
+    :param warn: told why, where it is taken unasked.
+    """
+    silent = next((path for path in paths if is_silent(path)), None)
+    if silent is not None and not polling:
+        warn(f"{silent} tells nobody of its changes: looking every {poll_s:g} s")
+    if polling or silent is not None:
+        return Polling(look, poll_s)
+    try:
+        return Inotify()
+    except OSError as error:
+        if os.uname().sysname != "Linux":
+            return Watchdog(path for path in paths if path.is_dir())
+        return polling_because(error, look, poll_s, warn)
+
+
+def polling_because(
+    error: OSError,
+    look: Callable[[], Mapping[Path, object]],
+    poll_s: float,
+    warn: Callable[[str], None],
+) -> Polling:
+    """What is left where the system does not tell of changes."""
+    warn(f"can't watch files ({error.strerror}): looking every {poll_s:g} s")
+    return Polling(look, poll_s)

@@ -16,6 +16,7 @@ import pytest
 
 from lambdactl.execution import watch as watch_module
 from lambdactl.execution.watch import SETTLE_S, Change, Watch
+from lambdactl.execution.watch_loop import attach
 from lambdactl.execution.watch_sources import Inotify, Watchdog
 from tests import aio
 
@@ -400,13 +401,16 @@ def test_no_watch_is_spent_on_what_is_ignored(code: Path) -> None:
     for folder in ("node_modules/a/b", "dist/x", "lib/__pycache__", "env/bin", "lib/deep"):
         (code / folder).mkdir(parents=True)
     (code / "env" / "pyvenv.cfg").touch()
-    source = Inotify()
-    watch = Watch([code], source=source)
+    watch = Watch([code], source=Inotify())
     (code / "node_modules" / "c").mkdir()
     (code / "lib" / "node_modules" / "d").mkdir(parents=True)
     watch.changes()
     wanted = {code, code / "lib", code / "lib" / "deep"}
-    assert set(source.watched) == set(watch.folders) == wanted
+    assert set(watch.folders) == wanted
+    # The kernel's own word for it.
+    watches = Path(f"/proc/self/fdinfo/{watch.fileno()}").read_text().splitlines()
+    inodes = {int(line.split()[2].partition(":")[2], 16) for line in watches if " ino:" in line}
+    assert inodes == {folder.stat().st_ino for folder in wanted}
     watch.close()
 
 
@@ -489,9 +493,8 @@ def test_a_loop_is_told_at_once(code: Path) -> None:
     async def scene() -> list[float]:
         watch = Watch([code])
         told: list[float] = []
-        end = watch.attach(
-            asyncio.get_running_loop(), lambda found: told.append(time.perf_counter())
-        )
+        loop = asyncio.get_running_loop()
+        end = attach(watch, loop, lambda found: told.append(time.perf_counter()))
         took = []
         for number in range(5):
             await asyncio.sleep(0.01)

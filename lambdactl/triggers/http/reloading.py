@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 from lambdactl.errors import LambdactlError
 from lambdactl.execution.watch import Change, Watch
+from lambdactl.execution.watch_loop import attach
 from lambdactl.execution.watch_sources import POLL_S
 from lambdactl.manifest.model import App, Function
 from lambdactl.manifest.noted import noting
@@ -335,7 +336,7 @@ class Reloading:
         self._plan = fresh.plan
         if before is not None:
             before.close()
-        self._detach = fresh.watch.attach(asyncio.get_running_loop(), self._changed)
+        self._detach = attach(fresh.watch, asyncio.get_running_loop(), self._changed)
 
     def _discard(self, fresh: _Prepared) -> None:
         if fresh.watch is not self._watch:
