@@ -102,6 +102,15 @@ class Validator:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """Conditions on headers and query strings that a load balancer's rule has for a second time:
+    these must be met, too."""
+
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    query: tuple[tuple[str | None, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One route: a REST method, an HTTP API route, a rule of a load balancer, a WebSocket route."""
 
@@ -128,11 +137,17 @@ class Route:
     methods: tuple[str, ...] = ()
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     query: tuple[tuple[str | None, str], ...] = ()
+    also: tuple[Wanted, ...] = ()
     source_ips: tuple[str, ...] = ()
     priority: int | None = None
     multi_value_headers: bool = False
     where: Location | None = None
     """Where the manifest says so."""
+
+    @property
+    def wanted(self) -> tuple[Wanted, ...]:
+        """All that a rule of a load balancer wants of headers and query string."""
+        return (Wanted(self.headers, self.query), *self.also)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 from lambdactl.errors import Location
 from lambdactl.manifest import api_parts
 from lambdactl.manifest.api_parts import Parts
-from lambdactl.manifest.apis import Api, ApiKind, Route
+from lambdactl.manifest.apis import Api, ApiKind, Route, Wanted
 from lambdactl.manifest.features import Cors
 from lambdactl.manifest.integrations import integration, of_trigger, of_url
 from lambdactl.manifest.model import App, Function, Trigger
@@ -155,13 +155,22 @@ def _rule(settings: Mapping[str, Any], target: Any, where: Location | None) -> R
         paths=paths,
         hosts=_tuple(settings.get("host", ())),
         methods=tuple(settings.get("methods", ())),
-        headers={name: tuple(values) for name, values in settings.get("headers", {}).items()},
-        query=tuple((item.get("key"), item["value"]) for item in settings.get("query", ())),
+        headers=_headers(settings),
+        query=_query(settings),
+        also=tuple(Wanted(_headers(each), _query(each)) for each in settings.get("also", ())),
         source_ips=tuple(settings.get("source_ips", ())),
         priority=settings.get("priority"),
         multi_value_headers=settings.get("multi_value_headers", False),
         where=where,
     )
+
+
+def _headers(settings: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(values) for name, values in settings.get("headers", {}).items()}
+
+
+def _query(settings: Mapping[str, Any]) -> tuple[tuple[str | None, str], ...]:
+    return tuple((item.get("key"), item["value"]) for item in settings.get("query", ()))
 
 
 def _tuple(value: Any) -> tuple[str, ...]:

@@ -179,10 +179,15 @@ def _condition(draft: Draft, fields: Fields, node: Node) -> bool:
         if name is None or values is None:
             return False
         headers = draft.fields(node.at)
-        for key, value in (fields.value.get("headers") or Node({}, *node.at)).items():
+        known = fields.value.get("headers") or Node({}, *node.at)
+        again = name.lower() in (key.lower() for key in known.value)
+        for key, value in () if again else known.items():
             headers.put(key, value)
         headers.put(name, values)
-        fields.nest("headers", headers, "HttpHeaderConfig")
+        if again:
+            _also(draft, fields, "headers", headers.node(), node.at)
+        else:
+            fields.nest("headers", headers, "HttpHeaderConfig")
     elif kind == "query-string":
         found = []
         for entry in members(node.get("QueryStringConfig", "Values")):
@@ -190,7 +195,9 @@ def _condition(draft: Draft, fields: Fields, node: Node) -> bool:
             inner.put("key", entry.get("Key"), "Key")
             inner.put("value", entry.get("Value"), "Value")
             found.append(inner.node())
-        if found:
+        if found and "query" in fields.value:
+            _also(draft, fields, "query", sequence(found, found[0].at), node.at)
+        elif found:
             fields.put("query", sequence(found, found[0].at), "QueryStringConfig")
     elif kind == "source-ip":
         sources = members(node.get("SourceIpConfig", "Values"))
@@ -201,6 +208,14 @@ def _condition(draft: Draft, fields: Fields, node: Node) -> bool:
         return False
     configs = (node, *(child for _, child in node.items()))
     return all(config.get("RegexValues") is None for config in configs)
+
+
+def _also(draft: Draft, fields: Fields, field: str, value: Node, at: Place) -> None:
+    """Add a condition of a kind that the rule has already: all of them must be met."""
+    more = draft.fields(at)
+    more.put(field, value)
+    known = fields.value.get("also")
+    fields.put("also", sequence([*(members(known) if known else ()), more.node()], at))
 
 
 # Answers without a function

@@ -49,10 +49,11 @@ def _conditions(route: Route, tell: Callable[[str], None]) -> tuple[Condition, .
     if route.hosts:
         host = _pattern(route.hosts, fold=True)
         found.append(lambda request: host.fullmatch(_host_name(request.host)) is not None)
-    for name, values in route.headers.items():
-        found.append(_header(name.lower(), _pattern(values, fold=True)))
-    if route.query:
-        found.append(_query(route.query))
+    for wanted in route.wanted:
+        for name, values in wanted.headers.items():
+            found.append(_header(name.lower(), _pattern(values, fold=True)))
+        if wanted.query:
+            found.append(_query(wanted.query))
     if route.source_ips:
         try:
             found.append(_source(route.source_ips))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from lambdactl.manifest.apis import Api, Route
+from lambdactl.manifest.apis import Api, Route, Wanted
 
 Effect = Literal["all", "some", "refused"]
 
@@ -136,9 +136,16 @@ def _document_of_rule(route: Route) -> dict[str, Any]:
         "paths": list(route.paths),
         "hosts": list(route.hosts),
         "methods": list(route.methods),
-        "headers": {name: list(values) for name, values in route.headers.items()},
-        "query": [{"key": key, "value": value} for key, value in route.query],
+        **_document_of_wanted(route.wanted[0]),
+        "also": [_document_of_wanted(wanted) for wanted in route.also],
         "source_ips": list(route.source_ips),
+    }
+
+
+def _document_of_wanted(wanted: Wanted) -> dict[str, Any]:
+    return {
+        "headers": {name: list(values) for name, values in wanted.headers.items()},
+        "query": [{"key": key, "value": value} for key, value in wanted.query],
     }
 
 
@@ -147,8 +154,9 @@ def conditions(route: Route) -> str:
     words = [",".join(route.paths)]
     words += [f"host={','.join(route.hosts)}"] if route.hosts else []
     words += [f"method={','.join(route.methods)}"] if route.methods else []
-    words += [f"{name}={','.join(values)}" for name, values in route.headers.items()]
-    words += [f"?{key}={value}" if key else f"?{value}" for key, value in route.query]
+    for wanted in route.wanted:
+        words += [f"{name}={','.join(values)}" for name, values in wanted.headers.items()]
+        words += [f"?{key}={value}" if key else f"?{value}" for key, value in wanted.query]
     words += [f"from={','.join(route.source_ips)}"] if route.source_ips else []
     return " ".join(words)
 
@@ -292,6 +300,7 @@ def _covers(rule: Route, other: Route) -> bool:
             for name, values in rule.headers.items()
         )
         and _values_cover(rule.query, other.query)
+        and all(wanted in other.also for wanted in rule.also)
         and _values_cover(rule.source_ips, other.source_ips)
     )
 

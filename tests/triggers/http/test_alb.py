@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdactl.errors import ThrottledError
-from lambdactl.manifest.apis import Api, HealthCheck, Integration, IntegrationResponse, Route
+from lambdactl.manifest.apis import (
+    Api,
+    HealthCheck,
+    Integration,
+    IntegrationResponse,
+    Route,
+    Wanted,
+)
 from lambdactl.triggers.http.alb import AlbDoor
 from lambdactl.triggers.http.doors import door
 from lambdactl.triggers.http.exchange import Request, Response
@@ -225,6 +232,11 @@ def test_what_it_answers_itself(came: Request, status: int) -> None:
         ({"query": (("version", "v1"), (None, "*example*"))}, "/?Version=V1", {}, True),
         ({"query": (("version", "v1"), (None, "*example*"))}, "/?x=anexample", {}, True),
         ({"query": (("version", "v1"), (None, "*example*"))}, "/?version=v2", {}, False),
+        ({"query": ((None, "1"),), "also": (Wanted(query=(("b", "2"),)),)}, "/?a=1&b=2", {}, True),
+        ({"query": ((None, "1"),), "also": (Wanted(query=(("b", "2"),)),)}, "/?b=2", {}, False),
+        ({"query": ((None, "1"),), "also": (Wanted(query=(("b", "2"),)),)}, "/?a=1", {}, False),
+        ({"also": (Wanted({"X-A": ("*2",)}),)}, "/", {"x-a": "12"}, True),
+        ({"also": (Wanted({"X-A": ("*2",)}),)}, "/", {"x-a": "13"}, False),
         ({"source_ips": ("203.0.113.0/24", "2001:db8::/32")}, "/", {}, True),
         ({"source_ips": ("198.51.100.10/32",)}, "/", {}, False),
         ({"paths": ("/a",), "methods": ("POST",)}, "/a", {}, False),
