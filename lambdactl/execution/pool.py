@@ -14,8 +14,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 from lambdactl.errors import EnvironmentStoppedError, ThrottledError
 from lambdactl.execution.clock import Clock
@@ -23,6 +22,7 @@ from lambdactl.execution.environment import Environment, Status
 from lambdactl.execution.handoff import Slot
 from lambdactl.execution.invocation import Invocation, InvocationResult
 from lambdactl.execution.pressure import wanted_s
+from lambdactl.execution.tasks import finished, keep
 
 PATIENCE_S = 0.01
 """So long a caller waits for an environment to come free before another one is thought of."""
@@ -162,11 +162,7 @@ class Pool:
         self._idle.clear()
         for environment in tuple(self._all):
             self._discard(environment)
-        if self._stops:
-            # Not gather: whoever cancels this wait must not cancel the stopping.
-            done, _ = await asyncio.wait(self._stops)
-            for task in done:
-                task.result()
+        await finished(self._stops)
 
     # getting one
 
@@ -214,7 +210,7 @@ class Pool:
                 continue
             self._starting += 1
             self._all.add(environment)
-            _keep(self._starts, self._start(environment))
+            keep(self._starts, self._start(environment))
         if len(self._waiting) > self._starting and len(self._all) < self._max:
             self._provide()
 
@@ -281,7 +277,7 @@ class Pool:
     def _discard(self, environment: Environment) -> None:
         if environment in self._all:
             self._all.discard(environment)
-            _keep(self._stops, environment.stop())
+            keep(self._stops, environment.stop())
             if self._waiting:
                 # Somebody may have counted on this one.
                 self._provide()
@@ -293,10 +289,3 @@ class Pool:
             for environment in [e for e in self._idle if e.idle_since <= limit]:
                 self._idle.remove(environment)
                 self._discard(environment)
-
-
-def _keep(tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
-    """Run ``work`` by itself; the loop alone would not keep it alive."""
-    task = asyncio.get_running_loop().create_task(work)
-    tasks.add(task)
-    task.add_done_callback(tasks.discard)

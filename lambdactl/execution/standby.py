@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 from lambdactl.errors import LambdactlError
 from lambdactl.execution.environment import Environment
 from lambdactl.execution.runtimes import Launch
+from lambdactl.execution.tasks import finished, keep
 
 DELAY_S = 0.25
 """After the last environment was started: the function's own start has the machine for itself."""
@@ -61,7 +61,8 @@ class Standbys:
         self._create = create
         self._ready: OrderedDict[str, tuple[Launch, Environment]] = OrderedDict()
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._work: set[asyncio.Task[None]] = set()
+        self._starts: set[asyncio.Task[None]] = set()
+        self._stops: set[asyncio.Task[None]] = set()
         self._closed = False
 
     @property
@@ -75,14 +76,14 @@ class Standbys:
         if self._closed or not is_possible(launch):
             return None
         name = launch.function.name
-        self._after(name, DELAY_S, lambda: self._do(self._start(launch)))
+        self._after(name, DELAY_S, lambda: self._begin(launch))
         found = self._ready.pop(name, None)
         if found is None:
             return None
         made_for, environment = found
         if made_for == launch and environment.is_prepared:
             return environment
-        self._do(environment.stop())
+        self._stop(environment)
         return None
 
     async def close(self) -> None:
@@ -90,46 +91,43 @@ class Standbys:
         self._closed = True
         for timer in self._timers.values():
             timer.cancel()
-        for task in tuple(self._work):
+        for task in tuple(self._starts):
             task.cancel()
-        await asyncio.gather(*self._work, return_exceptions=True)
-        ready = [environment for _, environment in self._ready.values()]
-        self._ready.clear()
-        await asyncio.gather(*(environment.stop() for environment in ready))
+        await asyncio.gather(*self._starts, return_exceptions=True)
+        for name in self.names:
+            self._drop(name)
+        await finished(self._stops)
 
     async def _start(self, launch: Launch) -> None:
         name = launch.function.name
         environment = self._create(launch)
         try:
             await environment.prepare()
-        except LambdactlError:
-            # Whoever needs an environment will meet the same error, and be told.
-            await environment.stop()
-            return
-        except asyncio.CancelledError:
-            await environment.stop()
+        except BaseException as error:
+            self._stop(environment)
+            if isinstance(error, LambdactlError):
+                # Whoever needs an environment will meet the same error, and be told.
+                return
             raise
-        old = self._ready.pop(name, None)
+        self._drop(name)
         self._ready[name] = (launch, environment)
-        leaving = [old] if old is not None else []
         if len(self._ready) > MOST:
-            leaving.append(self._ready.popitem(last=False)[1])
-        for _, one in leaving:
-            self._do(one.stop())
+            self._drop(next(iter(self._ready)))
         self._after(name, LIFETIME_S, lambda: self._drop(name))
 
     def _drop(self, name: str) -> None:
         found = self._ready.pop(name, None)
         if found is not None:
-            self._do(found[1].stop())
+            self._stop(found[1])
+
+    def _begin(self, launch: Launch) -> None:
+        keep(self._starts, self._start(launch))
+
+    def _stop(self, environment: Environment) -> None:
+        keep(self._stops, environment.stop())
 
     def _after(self, name: str, seconds: float, work: Callable[[], None]) -> None:
         timer = self._timers.pop(name, None)
         if timer is not None:
             timer.cancel()
         self._timers[name] = asyncio.get_running_loop().call_later(seconds, work)
-
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -180,5 +181,19 @@ def test_another_function_of_the_name_does_not_get_it(tmp_path: Path) -> None:
             invoker.adopt(changed.app)
             await invoker.reload(["f"])
             assert "NEW" in (await call(invoker))["variables"]
+
+    run(main())
+
+
+def test_one_that_was_not_taken_is_gone_when_the_end_comes_at_once(tmp_path: Path) -> None:
+    async def main() -> None:
+        function = Saved(tmp_path, "python", "app.py", PYTHON)
+        async with running(function) as invoker:
+            await call(invoker)
+            await stood_by(invoker)
+            standbys, launch = invoker._standbys, invoker._launch(function.app.function("f"))
+            assert standbys is not None
+            # It was made for another one: it is being stopped when the end comes.
+            assert standbys.take(replace(launch, warning="another one")) is None
 
     run(main())

@@ -27,7 +27,7 @@ from lambdactl.triggers.http.alb_health import Health
 from lambdactl.triggers.http.alb_rules import Rules
 from lambdactl.triggers.http.calls import Call, Refusal, Setting, invoke
 from lambdactl.triggers.http.exchange import Request, Response
-from lambdactl.triggers.http.http_api.response import failure
+from lambdactl.triggers.http.faults import failure
 
 
 class AlbDoor:

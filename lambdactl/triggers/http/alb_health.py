@@ -18,10 +18,11 @@ import orjson
 
 from lambdactl.errors import LambdactlError
 from lambdactl.execution.invocation import Invocation, InvocationResult
+from lambdactl.execution.tasks import within
 from lambdactl.manifest.apis import Api, HealthCheck, Route
 from lambdactl.triggers.http import alb_event
 from lambdactl.triggers.http.calls import Refusal, Setting
-from lambdactl.triggers.http.http_api.response import describe_failure
+from lambdactl.triggers.http.faults import described
 
 
 class Health:
@@ -43,8 +44,7 @@ class Health:
             )
             self._passes = _codes("200")
         self._tasks: list[asyncio.Task[None]] = []
-        # asyncio itself holds tasks only weakly.
-        self._overdue: set[asyncio.Future[InvocationResult]] = set()
+        self._probes: set[asyncio.Task[InvocationResult]] = set()
 
     def start(self) -> None:
         """Begin to check; needs a running event loop. Starting twice starts once."""
@@ -61,8 +61,8 @@ class Health:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
-        for work in self._overdue:
-            work.cancel()
+        for late in self._probes:
+            late.cancel()
 
     async def _watch(self, function: str, route: Route) -> None:
         check = self._check
@@ -89,39 +89,18 @@ class Health:
         payload = orjson.dumps(alb_event.health_event(arn, self._check.path, multi=multi))
         invocation = Invocation(function, payload, qualifier=route.integration.qualifier)
         try:
-            result = await self._within(invocation)
-            if result is None:
-                return f"no answer within {self._check.timeout_s:g} s"
+            work = self._setting.invoker.invoke(invocation)
+            result = await within(work, self._check.timeout_s, self._setting.clock, self._probes)
             if result.function_error is not None:
-                return describe_failure(function, result.payload)
+                return described(function, result.payload)
             answer = alb_event.response(result.payload, multi=multi)
+        except TimeoutError:
+            return f"no answer within {self._check.timeout_s:g} s"
         except LambdactlError as error:
             return str(error)
         except Refusal as refusal:
             return refusal.reason
         return None if self._passes(answer.status) else f"status {answer.status}"
-
-    async def _within(self, invocation: Invocation) -> InvocationResult | None:
-        """What the function returned; None when that took too long. It runs on then."""
-        work = asyncio.ensure_future(self._setting.invoker.invoke(invocation))
-        alarm = asyncio.ensure_future(self._setting.clock.sleep(self._check.timeout_s))
-        try:
-            await asyncio.wait((work, alarm), return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
-            work.cancel()
-            raise
-        finally:
-            alarm.cancel()
-        if work.done():
-            return work.result()
-        self._overdue.add(work)
-        work.add_done_callback(self._over)
-        return None
-
-    def _over(self, work: asyncio.Future[InvocationResult]) -> None:
-        self._overdue.discard(work)
-        if not work.cancelled():
-            work.exception()  # Nobody waits for it any more.
 
 
 def _codes(text: str) -> Callable[[int], bool]:

@@ -29,11 +29,12 @@ from lambdactl.execution.invocation import InvocationResult
 from lambdactl.manifest.apis import Api, Authorizer
 from lambdactl.triggers.http.calls import Call, Refusal, Setting, invoke
 from lambdactl.triggers.http.exchange import Headers, Request, Response
+from lambdactl.triggers.http.faults import failure
 from lambdactl.triggers.http.fields import clf_time, stable_id
 from lambdactl.triggers.http.function_stream import INTEGRATION_TYPE, Stream, split_prelude
 from lambdactl.triggers.http.http_api.cors import Policy
 from lambdactl.triggers.http.http_api.event import fill_v2, http_context
-from lambdactl.triggers.http.http_api.response import JSON, failure, response_v2
+from lambdactl.triggers.http.http_api.response import JSON, response_v2
 
 _TOO_LARGE = (
     b'{"Type":"User","message":"Request must be smaller than 6291456 bytes'

@@ -7,12 +7,13 @@ plain objects (:data:`Happening`), for a person or a script to read.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from lambdactl.errors import LambdactlError
+from lambdactl.execution.tasks import keep
 from lambdactl.execution.watch import Change, Watch
 from lambdactl.execution.watch_loop import attach
 from lambdactl.execution.watch_sources import POLL_S
@@ -212,7 +213,7 @@ class Reloading:
         wanted, self._wanted = self._wanted, {}
         wanted = {name: at for name, at in wanted.items() if name in self._served.app.functions}
         if wanted:
-            self._keep(self._replace(wanted))
+            keep(self._tasks, self._replace(wanted))
 
     async def _replace(self, wanted: dict[str, Path | None]) -> None:
         loop = asyncio.get_running_loop()
@@ -247,7 +248,7 @@ class Reloading:
         self._read_again = True
         if not self._reading:
             self._reading = True
-            self._keep(self._read(path))
+            keep(self._tasks, self._read(path))
 
     async def _read(self, path: Path | None) -> None:
         loop = asyncio.get_running_loop()
@@ -347,11 +348,6 @@ class Reloading:
             loop.call_soon_threadsafe(self._warn, message)
 
         return warn
-
-    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 class _Prepared(NamedTuple):

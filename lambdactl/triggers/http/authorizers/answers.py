@@ -40,16 +40,6 @@ class Answer:
     took_ms: int = 0
 
 
-def error_message(payload: bytes) -> str:
-    """The ``errorMessage`` of a function's error."""
-    try:
-        error = orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        return ""
-    message = error.get("errorMessage") if isinstance(error, dict) else None
-    return message if isinstance(message, str) else ""
-
-
 def answer(payload: bytes, authorizer: Authorizer, kind: ApiKind, took_ms: int) -> Answer:
     """Read what the authorizer returned.
 

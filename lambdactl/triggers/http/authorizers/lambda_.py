@@ -17,7 +17,9 @@ from typing import Any
 import orjson
 
 from lambdactl.execution.invocation import InvocationResult
+from lambdactl.execution.tasks import within
 from lambdactl.manifest.apis import Api, Authorizer
+from lambdactl.triggers.http import faults
 from lambdactl.triggers.http.authorizers import answers
 from lambdactl.triggers.http.authorizers.answers import Answer, MalformedError
 from lambdactl.triggers.http.authorizers.cache import Cache, memory
@@ -40,8 +42,8 @@ TIMEOUT_S = 29.0
 """Of the other kinds: that of an integration
 (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html)."""
 
-# Calls that took too long. They run on, as they would in AWS; asyncio only holds tasks weakly.
-_overdue: set[asyncio.Task[InvocationResult]] = set()
+_running: set[asyncio.Task[InvocationResult]] = set()
+"""Calls of authorizers, those included that took too long and run on, as they would in AWS."""
 
 
 class LambdaChecker:
@@ -113,7 +115,7 @@ class LambdaChecker:
         result = await self._within(invoke(call, payload, function=function))
         took_ms = int((self._setting.clock.monotonic() - started) * 1000)
         if result.function_error:
-            message = answers.error_message(result.payload)
+            message = faults.message(result.payload)
             if message == answers.UNAUTHORIZED:
                 raise Refusal("UNAUTHORIZED", reason=f"{self._name} said Unauthorized")
             raise Refusal(
@@ -129,25 +131,14 @@ class LambdaChecker:
             ) from error
 
     async def _within(self, work: Coroutine[Any, Any, InvocationResult]) -> InvocationResult:
-        task: asyncio.Task[InvocationResult] = asyncio.create_task(work)
         seconds = TIMEOUTS_S.get(self._kind, TIMEOUT_S)
-        alarm = asyncio.create_task(self._setting.clock.sleep(seconds))
         try:
-            await asyncio.wait((task, alarm), return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
-            task.cancel()
-            raise
-        finally:
-            alarm.cancel()
-        if not task.done():
-            _overdue.add(task)
-            task.add_done_callback(_over)
+            return await within(work, seconds, self._setting.clock, _running)
+        except TimeoutError:
             raise Refusal(
                 "AUTHORIZER_FAILURE",
                 reason=f"{self._name} did not answer within {seconds:g} seconds",
-            )
-        try:
-            return task.result()
+            ) from None
         except Refusal as refusal:
             raise Refusal(
                 "AUTHORIZER_FAILURE", reason=f"{self._name} could not be run: {refusal.reason}"
@@ -205,10 +196,3 @@ class LambdaChecker:
 
     def _tell(self, words: str) -> None:
         self._setting.tell(f"{self._name}: {words}")
-
-
-def _over(task: asyncio.Task[InvocationResult]) -> None:
-    _overdue.discard(task)
-    if not task.cancelled():
-        # Looked at, so that asyncio does not complain of an error that nobody took.
-        task.exception()

@@ -33,6 +33,7 @@ from lambdactl.triggers.http.calls import (
     new_extended_id,
 )
 from lambdactl.triggers.http.exchange import Request, Response
+from lambdactl.triggers.http.faults import failure
 from lambdactl.triggers.http.http_api import parameters, response
 from lambdactl.triggers.http.http_api.cors import Policy
 from lambdactl.triggers.http.http_api.event import decoded, event_v1, event_v2, route_key
@@ -202,7 +203,7 @@ async def _unavailable(call: Call) -> Response:
 async def _invoke(call: Call, event: bytes) -> bytes:
     result = await invoke(call, event)
     if result.function_error is not None:
-        raise Refusal("INTEGRATION_FAILURE", reason=response.failure(call, result.payload))
+        raise Refusal("INTEGRATION_FAILURE", reason=failure(call, result.payload))
     return result.payload
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import orjson
 
-from lambdactl.triggers.http.calls import Call, Refusal
+from lambdactl.triggers.http.calls import Refusal
 from lambdactl.triggers.http.exchange import Headers, Response
 
 PLAIN = "text/plain; charset=utf-8"
@@ -75,22 +75,6 @@ def response_v1(payload: bytes) -> Response:
 def malformed(what: str) -> Refusal:
     """The refusal for a malformed response; ``what`` follows "the function's response"."""
     return Refusal("INTEGRATION_FAILURE", reason=f"the function's response {what}")
-
-
-def failure(call: Call, payload: bytes) -> str:
-    """What the error of the route's function says, in one line."""
-    return describe_failure(call.route.integration.function or "the function", payload)
-
-
-def describe_failure(name: str, payload: bytes) -> str:
-    """What a function's error says, in one line."""
-    try:
-        error = orjson.loads(payload)
-        kind, message = error.get("errorType"), error.get("errorMessage")
-    except (orjson.JSONDecodeError, AttributeError):
-        kind = message = None
-    told = ": ".join(str(part) for part in (kind, message) if part)
-    return f"{name} failed: {told}" if told else f"{name} failed"
 
 
 def _proper(result: dict[str, Any], content_type: str, *, multi: bool = False) -> Response:

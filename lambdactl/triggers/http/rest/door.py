@@ -18,10 +18,11 @@ import orjson
 from lambdactl.manifest.apis import Api, Authorizer, Integration, Route
 from lambdactl.triggers.http.calls import Call, Refusal, Setting, invoke, limit
 from lambdactl.triggers.http.exchange import Request, Response
+from lambdactl.triggers.http.faults import failure
 from lambdactl.triggers.http.rest import cors, gateway_responses
 from lambdactl.triggers.http.rest.event import Prepared, event, prepare
 from lambdactl.triggers.http.rest.response import own_headers, response
-from lambdactl.triggers.http.rest.streaming import failure, stream
+from lambdactl.triggers.http.rest.streaming import stream
 from lambdactl.triggers.http.rest.usage import Usage
 from lambdactl.triggers.http.router import Found, behind_stage, rest_router
 

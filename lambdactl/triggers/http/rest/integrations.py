@@ -16,7 +16,9 @@ from dataclasses import dataclass
 
 import orjson
 
+from lambdactl.execution.tasks import keep
 from lambdactl.manifest.apis import Api, IntegrationResponse, Route
+from lambdactl.triggers.http import faults
 from lambdactl.triggers.http.calls import Call, Refusal, Setting, invoke
 from lambdactl.triggers.http.exchange import Headers, Response
 from lambdactl.triggers.http.fields import media_type
@@ -178,7 +180,6 @@ def _lambda(setting: Setting) -> Backend:
     """Lambda with mapping ("custom integration"). ``X-Amz-Invocation-Type: Event`` makes it
     asynchronous
     (https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-integration-async.html)."""
-    # A task that nobody holds may vanish before it is done.
     running: set[asyncio.Task[None]] = set()
 
     async def later(call: Call, payload: bytes) -> None:
@@ -190,10 +191,7 @@ def _lambda(setting: Setting) -> Backend:
             )
         else:
             if result.function_error is not None:
-                setting.tell(
-                    f"asynchronous call of {call.route.integration.function}:"
-                    f" {_error_message(result.payload)}"
-                )
+                setting.tell(f"asynchronous call: {faults.failure(call, result.payload)}")
 
     async def backend(known: Facts, mapped: Mapped, payload: bytes) -> Outcome:
         event = payload if payload.strip() else b"{}"
@@ -212,25 +210,14 @@ def _lambda(setting: Setting) -> Backend:
             if name.lower() == "x-amz-invocation-type" and values
         ]
         if "Event" in kinds:
-            task = asyncio.create_task(later(known.call, event))
-            running.add(task)
-            task.add_done_callback(running.discard)
+            keep(running, later(known.call, event))
             return Outcome("", Answer(b""))
         result = await invoke(known.call, event)
         if result.function_error is None:
             return Outcome("", Answer(result.payload))
-        return Outcome(_error_message(result.payload), Answer(result.payload, parsed_error=True))
+        return Outcome(faults.message(result.payload), Answer(result.payload, parsed_error=True))
 
     return backend
-
-
-def _error_message(payload: bytes) -> str:
-    try:
-        error = orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        return ""
-    message = error.get("errorMessage") if isinstance(error, dict) else None
-    return message if isinstance(message, str) else ""
 
 
 def _http(api: Api, route: Route) -> Backend:

@@ -11,6 +11,7 @@ import orjson
 
 from lambdactl.triggers.http.calls import Call, Refusal, invoke
 from lambdactl.triggers.http.exchange import Body
+from lambdactl.triggers.http.faults import failure
 from lambdactl.triggers.http.rest.event import event
 from lambdactl.triggers.http.rest.response import DELIMITER, streamed_head
 
@@ -35,16 +36,6 @@ async def stream(call: Call, refuse: Callable[[Refusal], None]) -> None:
         # A function that does not stream comes in one piece.
         answer.take(result.content_type, result.payload)
     answer.end()
-
-
-def failure(call: Call, payload: bytes) -> str:
-    """A function error in words."""
-    name = call.route.integration.function
-    try:
-        error = orjson.loads(payload)
-        return f"function `{name}` failed: {error['errorType']}: {error['errorMessage']}"
-    except (ValueError, TypeError, KeyError):
-        return f"function `{name}` failed"
 
 
 class _Answer:

@@ -15,18 +15,18 @@ They are started in the order in which they came.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import orjson
 from websockets.datastructures import Headers as HandshakeHeaders
 from websockets.http11 import Request as Handshake
 from websockets.server import ServerProtocol
 
+from lambdactl.execution.tasks import keep
 from lambdactl.manifest.apis import Api, Route
 from lambdactl.triggers.http.calls import Refusal, Setting, invoke, limit, new_extended_id
 from lambdactl.triggers.http.exchange import Request, Response
-from lambdactl.triggers.http.http_api.response import failure
+from lambdactl.triggers.http.faults import failure
 from lambdactl.triggers.http.throttle import Bucket
 from lambdactl.triggers.http.websocket import management
 from lambdactl.triggers.http.websocket.connection import (
@@ -215,13 +215,14 @@ class WebSocketDoor:
         if route is None:
             connection.send(_error("Forbidden", connection.id, new_extended_id()))
             return
-        self._start(self._message(self._call(route, connection), connection, text))
+        keep(self._tasks, self._message(self._call(route, connection), connection, text))
 
     def ended(self, connection: Connection, closed: tuple[int, str]) -> None:
         """Start ``$disconnect``."""
         route = self._routes.get("$disconnect")
         if route is not None and not self.closed:
-            self._start(self._disconnect(self._call(route, connection), connection, closed))
+            work = self._disconnect(self._call(route, connection), connection, closed)
+            keep(self._tasks, work)
 
     async def _message(self, call: ConnectionCall, connection: Connection, text: str) -> None:
         timed_out = False
@@ -302,11 +303,6 @@ class WebSocketDoor:
         bucket = self._buckets.get(route.path)
         if bucket is not None and not bucket.take():
             raise Refusal("THROTTLED")
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def _tell(self, route: Route, refusal: Refusal) -> None:
         # What ends with the server is no news.

@@ -73,7 +73,7 @@ def test_a_function_that_fails():
     made = served.ask()
     assert (made.status, made.body) == (502, b'{"message": "Internal server error"}')
     assert served.told == [
-        "GET /pets: function `hello` failed: KeyError: 'id' (answered 502)",
+        "GET /pets: hello failed: KeyError: 'id' (answered 502)",
     ]
 
 

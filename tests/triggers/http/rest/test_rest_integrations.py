@@ -316,7 +316,7 @@ def test_a_function_that_is_called_asynchronously() -> None:
     assert (response.status, response.body) == (200, b"")
     assert started == []
     assert functions.events == [{"a": 1}]
-    assert found.told == ["asynchronous call of f: later"]
+    assert found.told == ["asynchronous call: f failed: later"]
 
 
 # --- Content handling ----------------------------------------------------------------------------

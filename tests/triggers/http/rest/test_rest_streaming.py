@@ -108,7 +108,7 @@ def test_a_failure_before_the_head_and_behind_it():
     served = streaming(b'{"status', error="Unhandled", payload=error)
     made, body = ask(served)
     assert (made.status, body) == (502, None)
-    assert "function `hello` failed: Oops: no" in served.told[0]
+    assert "hello failed: Oops: no" in served.told[0]
     made, body = ask(streaming(head(statusCode=200), b"one", error="Unhandled", payload=error))
     assert (made.status, body.data, body.end) == (200, b"one", "aborted")
 
