@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from lambdactl.execution.clock import Clock
 from lambdactl.manifest.apis import Authorizer
@@ -63,14 +64,17 @@ class Cache(Generic[V]):
 @dataclass(slots=True)
 class Memory:
     """What the authorizers of a server share, whichever door they stand at. It outlives the reload
-    of a manifest, so that a save does not make every client's next request a slow one.
+    of a manifest, so that a save does not make every client's next request a slow one; what no
+    authorizer of the new doors has a use for goes with the old ones.
 
     :ivar caches: answers of Lambda authorizers, by kind, name and stage of the API and authorizer.
     :ivar keys: sets of public keys, by where they are from; the developer's AWS credentials.
     """
 
-    caches: dict[tuple[str, str, str, Authorizer], Cache[Any]] = field(default_factory=dict)
-    keys: dict[Hashable, Any] = field(default_factory=dict)
+    caches: WeakValueDictionary[tuple[str, str, str, Authorizer], Cache[Any]] = field(
+        default_factory=WeakValueDictionary
+    )
+    keys: WeakValueDictionary[Hashable, Any] = field(default_factory=WeakValueDictionary)
     told: set[str] = field(default_factory=set)
 
 
@@ -82,6 +86,7 @@ def memory(setting: Setting) -> Memory:
 def tell_once(setting: Setting, words: str) -> None:
     """Tell the developer what does not get truer by being said for each request."""
     told = memory(setting).told
-    if words not in told:
+    # Words that a client has a say in may be without end.
+    if words not in told and len(told) < SIZE:
         told.add(words)
         setting.tell(words)

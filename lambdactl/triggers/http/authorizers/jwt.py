@@ -138,11 +138,11 @@ def key_set(authorizer: Authorizer, issuer: str, setting: Setting) -> KeySet:
     known = memory(setting).keys
     place = setting.jwks.get(authorizer.name) or setting.jwks.get("") or authorizer.keys
     key = (setting.app.root, place) if place else issuer
-    if key not in known:
-        known[key] = (
+    found: KeySet | None = known.get(key)
+    if found is None:
+        found = known[key] = (
             from_place(place, setting.app.root, setting.clock)
             if place
             else from_issuer(issuer, setting.clock)
         )
-    found: KeySet = known[key]
     return found

@@ -74,9 +74,10 @@ class LambdaChecker:
             return None
         caches = memory(self._setting).caches
         key = (api.kind, api.name, api.stage, self._authorizer)
-        if key not in caches:
-            caches[key] = Cache[Answer](self._setting.clock, self._authorizer.ttl_s)
-        return caches[key]
+        found: Cache[Answer] | None = caches.get(key)
+        if found is None:
+            found = caches[key] = Cache(self._setting.clock, self._authorizer.ttl_s)
+        return found
 
     async def __call__(self, call: Call) -> None:
         values = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from lambdactl.errors import UserError
 from lambdactl.manifest.apis import Api, Authorizer, Integration, Route
 from lambdactl.triggers.http.authorizers import checker, forget
+from lambdactl.triggers.http.authorizers.cache import memory
 from lambdactl.triggers.http.calls import Refusal
 from lambdactl.triggers.http.fields import stable_id
 from lambdactl.triggers.http.websocket.connection import Connection, Connections
@@ -285,6 +287,15 @@ def test_routes_of_an_api_share_what_is_kept_and_other_apis_do_not() -> None:
         assert len(functions.calls) == 3
 
     run(main())
+
+
+def test_a_thousand_saves_of_an_authorizer_leave_one_cache() -> None:
+    asked, _ = guarded()
+    for number in range(1000):
+        edited = changed(TOKEN, validation=str(number))
+        asked.check = checker(edited, asked.api, asked.setting)
+    gc.collect()
+    assert [authorizer for *_, authorizer in memory(asked.setting).caches] == [edited]
 
 
 @pytest.mark.parametrize(
