@@ -118,6 +118,9 @@ def start_api(debug: bool, **rest: Any) -> int:
     options = Options(**rest)
     if (options.cert or options.key) and not options.https:
         raise errors.UserError("--cert and --key are for HTTPS", hint="add --https")
+    if not options.host.strip():
+        # To the system that is every address there is.
+        raise errors.UserError("--host names no address", hint="leave it out, or --host 0.0.0.0")
     if options.key is not None and options.cert is None:
         raise errors.UserError("--key is the key of a certificate", hint="add --cert FILE")
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
@@ -158,7 +161,7 @@ async def _serve(
     if app is None:
         assert reading.error is not None
         raise reading.error
-    view.problems(_doubts(app))
+    view.problems(load.doubts())
     base, ports = _ports(options.port)
     serving = Serving(
         app,
@@ -180,6 +183,7 @@ async def _serve(
     )
 
     def happened(what: Happening) -> None:
+        view.problems(load.doubts())
         view.happened(what, serving.mounts)
 
     def built(names: tuple[str, ...], error: errors.LambdactlError | None, seconds: float) -> None:
@@ -243,6 +247,13 @@ class _Loader:
     def __init__(self, options: Options, warn: Callable[[str], None]) -> None:
         self._options = options
         self._warn = warn
+        self._doubts: list[errors.Problem] = []
+        self._told: set[tuple[str, str]] = set()
+
+    def doubts(self) -> list[errors.Problem]:
+        """What the last reading found doubtful and the one before did not."""
+        doubts, self._doubts = self._doubts, []
+        return doubts
 
     def __call__(self) -> App:
         from lambdactl import manifest
@@ -259,6 +270,9 @@ class _Loader:
             env_files=options.env_files,
             parameters=options.parameters,
         )
+        doubts = {(one.code, one.message): one for one in _doubts(app)}
+        self._doubts = [one for key, one in doubts.items() if key not in self._told]
+        self._told = set(doubts)
         return overridden(app, env=variables)
 
 

@@ -151,6 +151,8 @@ class View:
         """What is doubtful in the manifest."""
         from lambdactl.cli import failure
 
+        for problem in problems:
+            self._document("warning", **_problem(problem))
         with self._captured():
             for problem in problems:
                 failure.problem(problem)
@@ -276,18 +278,19 @@ def _mount(mount: Mount) -> dict[str, Any]:
     }
 
 
+def _problem(problem: errors.Problem) -> dict[str, Any]:
+    return {
+        "message": problem.message,
+        "where": str(problem.where),
+        "hint": problem.hint,
+        "severity": problem.severity,
+        "code": problem.code,
+    }
+
+
 def _described(error: Exception) -> dict[str, Any]:
     if isinstance(error, errors.ManifestError):
-        problems = [
-            {
-                "message": problem.message,
-                "where": str(problem.where),
-                "hint": problem.hint,
-                "severity": problem.severity,
-                "code": problem.code,
-            }
-            for problem in error.problems
-        ]
+        problems = [_problem(problem) for problem in error.problems]
         return {"message": error.message, "problems": problems}
     if isinstance(error, errors.LambdactlError):
         where = str(error.where) if error.where else None

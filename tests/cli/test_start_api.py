@@ -252,6 +252,9 @@ def test_a_port_in_use_names_who_has_it(project: Path) -> None:
         (["--port", "x=99999"], "is no port"),
         (["--port", "nowhere=3999"], "nowhere"),
         (["--prefix", "http"], "is no prefix"),
+        (["--host", ""], "--host names no address"),
+        (["--host", "no.such.invalid"], "cannot listen on no.such.invalid:"),
+        (["--host", "192.0.2.1"], "Cannot assign requested address; choose another"),
         (["--cert", "c.pem"], "add --https"),
         (["--https", "--key", "k.pem"], "add --cert"),
         (["--https", "--cert", "missing.pem"], "there is no file missing.pem"),
@@ -313,6 +316,12 @@ def test_large_files_hold_nobody_up(start: Callable[..., Server], project: Path)
     assert (response.headers["Content-Length"], response.read()) == (str(len(content)), b"")
     whole.request("GET", "/film.mp4")
     whole.close()
+    assert server.get("/orders") == (200, "one")
+
+
+def test_the_url_of_all_addresses_is_one_to_call(start: Callable[..., Server]) -> None:
+    server = start("--host", "::")
+    assert "http://[::1]:" in server.url()
     assert server.get("/orders") == (200, "one")
 
 
@@ -483,6 +492,23 @@ apis:
     server.becomes("/orders?q=1", (200, "one"))
     (project / "guard" / "app.py").write_text(says.format(False))
     server.becomes("/orders?q=1", (403, '{"message":"Forbidden"}'))
+
+
+def test_a_doubt_that_a_save_brings_is_told_once(
+    start: Callable[..., Server], project: Path
+) -> None:
+    server = start("--output", "json")
+    documents(server, "start")
+    manifest = project / "lambdactl.yaml"
+    doubtful = MANIFEST + "  late: {code: nowhere, handler: app.handler}\n"
+    manifest.write_text(doubtful)
+    (warning,) = documents(server, "warning")
+    assert (warning["code"], warning["severity"]) == ("code-missing", "warning")
+    assert warning["where"].startswith("lambdactl.yaml:")
+    server.until("routes", "out")
+    manifest.write_text("# a line more\n" + doubtful)
+    server.until("lambdactl.yaml read again", times=2)
+    assert len(documents(server, "warning")) == 1
 
 
 def test_env_files_count_when_they_are_saved(start: Callable[..., Server], project: Path) -> None:

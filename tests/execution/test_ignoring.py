@@ -160,7 +160,8 @@ def test_what_editors_leave_behind(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["app.py", "sed.py", "sedan", "4913.py", ".env", ".env.shared", "venv", "tmp.py", "a#b.py", "swp"]
+    "name",
+    ["app.py", "sed.py", "sedan", "4913.py", ".env", ".env.shared", "venv", "tmp.py", "a#b.py"],
 )
 def test_what_only_looks_like_it(name: str) -> None:
     assert not built_in(name, folder=False)

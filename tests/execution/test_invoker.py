@@ -368,16 +368,18 @@ def test_a_reload_says_what_ran_and_stops_what_it_supersedes(tmp_path: Path, fol
 
 
 def test_what_is_stopped_as_it_starts_leaves_nothing(tmp_path: Path, folder: Path) -> None:
+    async def stop_after(turns: int) -> None:
+        invoker = LocalInvoker(app_of(tmp_path, Code("folder", folder)))
+        warming = asyncio.create_task(invoker.warm(["hello"]))
+        await aio.until(lambda: invoker.environments().get("hello"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await invoker.close()
+        await warming
+        assert psutil.Process().children(recursive=True) == []
+
     async def work() -> None:
-        app = app_of(tmp_path, Code("folder", folder))
         for turns in range(40):
-            invoker = LocalInvoker(app)
-            warming = asyncio.create_task(invoker.warm(["hello"]))
-            await aio.until(lambda: invoker.environments().get("hello"))
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            await invoker.close()
-            await warming
-            assert psutil.Process().children(recursive=True) == []
+            await stop_after(turns)
 
     aio.run(work())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import socket
@@ -22,6 +23,17 @@ def in_use(host: str, port: int) -> UserError:
         f"port {port} is in use by {port_holder(port)}",
         hint=f"lambdactl local start-api --port {free}" if free else "choose another with --port",
     )
+
+
+def refused(host: str, port: int, error: OSError) -> UserError:
+    """The error for an address that can't be listened on."""
+    # asyncio puts words of its own around those of the system, whose errors are positive.
+    words = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    hint = "choose another with --host or --port"
+    if error.errno == errno.EACCES:
+        hint = "ports below 1024 are for administrators; choose another with --port"
+    shown = f"[{host}]" if ":" in host else host
+    return UserError(f"cannot listen on {shown}:{port}: {words or error}", hint=hint)
 
 
 def next_free(host: str, port: int) -> int | None:

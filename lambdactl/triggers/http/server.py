@@ -68,7 +68,9 @@ class Hosts:
             return True
         name = host.lower()
         if name.startswith("["):
-            name = name[1:].partition("]")[0]
+            name, _, rest = name[1:].partition("]")
+            if rest and not rest.startswith(":"):
+                return False
         elif name.count(":") == 1:
             name = name.partition(":")[0]
         name = name.rstrip(".")
@@ -149,10 +151,7 @@ class Port:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise ports.in_use(self.host, self.port) from error
-            raise UserError(
-                f"cannot listen on {self.host}:{self.port}: {error.strerror or error}",
-                hint="choose another with --host or --port",
-            ) from error
+            raise ports.refused(self.host, self.port, error) from error
         if not self.port:
             self.port = self._server.sockets[0].getsockname()[1]
         self._sweeper = loop.create_task(self._sweep())

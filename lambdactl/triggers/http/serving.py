@@ -257,7 +257,8 @@ class Serving:
     def _mount(self, api: Api, port: Port, prefix: str) -> Mount:
         kind = "ws" if api.kind == "websocket" else "http"
         scheme = f"{kind}s" if self._tls is not None else kind
-        shown = "127.0.0.1" if self._host in ("0.0.0.0", "::") else self._host  # noqa: S104
+        # An address that stands for all of them is none to call.
+        shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104
         if ":" in shown:
             shown = f"[{shown}]"
         url = f"{scheme}://{shown}:{port.port}{prefix}"
