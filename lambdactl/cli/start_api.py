@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from lambdactl.manifest.model import App
     from lambdactl.triggers.http.reloading import Happening, Reloading
 
-PORT = 3000
 STATIC = "public"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -136,9 +135,9 @@ async def _main(options: Options, *, debug: bool) -> int | None:
 
     end: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
     _end_on_signals(end)
-    view = View(output=options.output, logs=options.logs)
+    view = View(output=options.output, logs=options.logs, debug=debug)
     try:
-        serving = asyncio.create_task(_serve(options, view, end, debug=debug))
+        serving = asyncio.create_task(_serve(options, view, end))
         end.add_done_callback(lambda _: serving.cancel())
         with contextlib.suppress(asyncio.CancelledError):
             await serving
@@ -147,9 +146,7 @@ async def _main(options: Options, *, debug: bool) -> int | None:
         view.close()
 
 
-async def _serve(
-    options: Options, view: View, end: asyncio.Future[int | None], *, debug: bool
-) -> None:
+async def _serve(options: Options, view: View, end: asyncio.Future[int | None]) -> None:
     """Serve until cancelled, and put everything away."""
     from lambdactl.triggers.http import builds
     from lambdactl.triggers.http.reloading import Failed, Reloading, read
@@ -177,7 +174,7 @@ async def _serve(
         sink=view.log if options.logs or view.live else None,
         tell=view.tell,
         on_request=view.request,
-        on_bug=lambda error: view.bug(error, debug=debug),
+        on_bug=view.report,
         credentials=options.credentials,
         strict_runtime=options.strict_runtime,
     )
@@ -292,6 +289,8 @@ def _ports(given: tuple[str, ...]) -> tuple[int, dict[str, int]]:
 
     :raises UserError: one is no port.
     """
+    from lambdactl.triggers.http.serving import PORT
+
     base, ports = PORT, {}
     for text in given:
         name, equals, number = text.rpartition("=")

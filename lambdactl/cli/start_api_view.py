@@ -8,7 +8,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -45,10 +45,12 @@ class View:
     """Everything that is shown, from the start to the end. Nothing in it waits for a reader.
 
     :param logs: show the functions' logs.
+    :param debug: show the traceback of a bug of ours.
     """
 
-    def __init__(self, *, output: str, logs: bool) -> None:
+    def __init__(self, *, output: str, logs: bool, debug: bool = False) -> None:
         self.logs = logs
+        self._debug = debug
         self.live = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         self._json = output == "json"
         self._colour = wants_colour()
@@ -103,8 +105,12 @@ class View:
             self._document("message", text=message)
         self._errors.write((self._tinted("warning: ", "yellow") + message).encode())
 
-    def bug(self, error: Exception, *, debug: bool) -> None:
-        self._report(error, debug=debug)
+    def report(self, error: Exception) -> None:
+        """A mistake of the user's, or a bug of ours."""
+        from lambdactl.cli import failure
+
+        with self._captured():
+            failure.report(error, debug=self._debug)
 
     # from the command
 
@@ -181,22 +187,12 @@ class View:
         error = what.error
         if self._json:
             self._document("error", functions=what.functions, **_described(error))
-        self._report(error, debug=False)
-        kept = (
-            f"the last code of {_names(what.functions)}"
-            if what.functions
-            else ("the last good manifest")
-        )
-        self._say(f"{kept} goes on being served", None)
-
-    def _report(self, error: Exception, *, debug: bool) -> None:
-        from lambdactl.cli import failure
-
-        with self._captured():
-            failure.report(error, debug=debug)
+        self.report(error)
+        last = f"code of {_names(what.functions)}" if what.functions else "good manifest"
+        self._say(f"the last {last} goes on being served", None)
 
     @contextlib.contextmanager
-    def _captured(self) -> Any:
+    def _captured(self) -> Iterator[None]:
         """What is printed to stderr inside goes the way of everything else."""
         text = _Captured(self._colour)
         with contextlib.redirect_stderr(text):
