@@ -178,6 +178,7 @@ def test_the_temporary_folder_has_the_functions_size(fn: BlockingLocal) -> None:
     assert result.json()["errorType"] == "OSError"
 
 
+@pytest.mark.slow
 @linux_only
 def test_many_small_files_fill_the_temporary_folder_too(fn: BlockingLocal) -> None:
     outcomes = []
