@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
@@ -186,6 +187,13 @@ class LocalInvoker:
                 del self._pools[key]
                 self._retire(old)
                 continue
+            if self.app.functions[name].code.kind == "zip":
+                self._work_folder()
+                # A large archive must not hold up the others' requests.
+                with contextlib.suppress(LambdactlError, OSError):
+                    await asyncio.to_thread(self._task, self.app.functions[name])
+                if self._generations[name] != generation:
+                    return replaced
             try:
                 fresh = self._new_pool(*key)
             except LambdactlError:
@@ -287,13 +295,17 @@ class LocalInvoker:
                 )
             folder = self._work_folder() / "code" / self._edition(function)
             if not folder.is_dir():
-                folder.mkdir(parents=True)
+                folder.parent.mkdir(exist_ok=True)
+                # What is half unpacked must not pass for the code.
+                half = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
                 try:
-                    unpack(code.path, folder)
-                except UserError:
-                    # What is half unpacked must not pass for the code next time.
-                    shutil.rmtree(folder)
-                    raise
+                    unpack(code.path, half)
+                    half.chmod(0o755)
+                    half.rename(folder)
+                except BaseException:
+                    shutil.rmtree(half, ignore_errors=True)
+                    if not folder.is_dir():
+                        raise
             return folder
         raise EnvironmentStartError(
             f"{function.name} is {_KINDS[code.kind]}, which does not run as a process",

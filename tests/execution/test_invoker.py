@@ -383,3 +383,29 @@ def test_what_is_stopped_as_it_starts_leaves_nothing(tmp_path: Path, folder: Pat
             await stop_after(turns)
 
     aio.run(work())
+
+
+def test_a_large_archive_holds_nobody_up(tmp_path: Path) -> None:
+    files = {f"lib/m{number}.py": "x = 1\n" * 500 for number in range(3000)}
+    archive = zipped(tmp_path / "code.zip", {"app.py": HELLO, **files})
+
+    async def work() -> None:
+        invoker = LocalInvoker(app_of(tmp_path, Code("zip", archive)))
+        try:
+            ask = Invocation("hello", b'{"name": "you"}')
+            begun = time.monotonic()
+            await invoker.invoke(ask)
+            first = time.monotonic() - begun
+            zipped(archive, {"app.py": HELLO.replace("'hello'", "'bye'"), **files})
+            reload = asyncio.create_task(invoker.reload(["hello"]))
+            longest = 0.0
+            while not reload.done():
+                begun = time.monotonic()
+                await asyncio.sleep(0.001)
+                longest = max(longest, time.monotonic() - begun)
+            assert json.loads((await invoker.invoke(ask)).payload) == {"bye": "you"}
+            assert longest < first / 3
+        finally:
+            await invoker.close()
+
+    aio.run(work())
