@@ -140,6 +140,9 @@ class Report:
         count = len(self.memory_mb)
         return self.memory_mb[int(count * begin) : max(int(count * end), int(count * begin) + 1)]
 
+    def tenths(self) -> list[float]:
+        return [statistics.median(self._slice(n / 10, (n + 1) / 10)) for n in range(10)]
+
     @property
     def growth(self) -> float:
         return self.after_mb / self.before_mb - 1
@@ -319,6 +322,7 @@ def render(report: Report, seconds: float) -> str:
             "server's memory, MB",
             f"{report.before_mb:.1f} to {report.after_mb:.1f} ({report.growth:+.1%})",
         ),
+        ("each tenth of the time, MB", " ".join(f"{each:.1f}" for each in report.tenths())),
         ("Ctrl-C to the end, s", f"{report.end_s:.2f}"),
         ("left behind", str(len(report.left))),
     ]
