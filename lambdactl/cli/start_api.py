@@ -183,14 +183,13 @@ async def _serve(options: Options, view: View, end: asyncio.Future[int | None]) 
         view.problems(load.doubts())
         view.happened(what, serving.mounts)
 
-    def built(names: tuple[str, ...], error: errors.LambdactlError | None, seconds: float) -> None:
-        if error is not None:
-            happened(Failed(error, names))
+    def failed(names: tuple[str, ...], error: Exception) -> None:
+        happened(Failed(error, names))
 
     reloading: Reloading | None = None
     keys = None
     try:
-        await builds.build_all(app, built)
+        await builds.build_all(app, failed)
         if options.watch:
             reloading = Reloading(
                 serving,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 
-def table(title: str, header: Sequence[str], rows: list[tuple[str, ...]]) -> None:
+def table(title: str, header: Sequence[str], rows: Sequence[tuple[str, ...]]) -> None:
     """Print rows under a title: for people on a terminal, for ``grep`` and ``cut`` elsewhere."""
     if not rows:
         return
@@ -25,7 +25,7 @@ def table(title: str, header: Sequence[str], rows: list[tuple[str, ...]]) -> Non
     click.echo()
 
 
-def _rich_table(title: str, header: Sequence[str], rows: list[tuple[str, ...]]) -> None:
+def _rich_table(title: str, header: Sequence[str], rows: Sequence[tuple[str, ...]]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

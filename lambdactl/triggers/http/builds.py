@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lambdactl.artifacts import building
-from lambdactl.errors import LambdactlError, UserError
 from lambdactl.manifest.features import Build
 from lambdactl.manifest.model import App, Function
 
@@ -71,7 +70,7 @@ class Job:
         build: Build,
         names: Iterable[str],
         outputs: Iterable[Path],
-        done: Callable[[Job, LambdactlError | None, float], Awaitable[None]],
+        done: Callable[[Job, Exception | None, float], Awaitable[None]],
     ) -> None:
         self.build = build
         self.names = tuple(names)
@@ -131,14 +130,9 @@ class Job:
         while True:
             self._again = False
             self._during.clear()
-            begun = time.monotonic()
-            error: LambdactlError | None = None
-            try:
-                await building.run(self.build)
-            except LambdactlError as failed:
-                error = failed
+            error, seconds = await _timed(self.build)
             self._ended = time.monotonic()
-            await self._done(self, error, self._ended - begun)
+            await self._done(self, error, seconds)
             if not self._again and not self._was_meddled_with():
                 break
         self._task = None
@@ -156,39 +150,49 @@ class Job:
 
 
 def jobs_of(
-    app: App, done: Callable[[Job, LambdactlError | None, float], Awaitable[None]]
+    app: App, done: Callable[[Job, Exception | None, float], Awaitable[None]]
 ) -> dict[Key, Job]:
     """The builds of an app's functions."""
-    together: dict[Key, list[Function]] = {}
-    for function in app.functions.values():
-        if function.build is not None:
-            together.setdefault(key_of(function.build), []).append(function)
     jobs = {}
-    for key, functions in together.items():
-        build = functions[0].build
-        assert build is not None
+    for key, (build, functions) in _builds(app).items():
         outputs = [path for path in map(output_of, functions) if path is not None]
         jobs[key] = Job(build, [function.name for function in functions], outputs, done)
     return jobs
 
 
-async def build_all(
-    app: App, done: Callable[[tuple[str, ...], LambdactlError | None, float], None]
-) -> None:
-    """Run every build of ``app`` once, before it is served; as many at a time as there are."""
+async def build_all(app: App, failed: Callable[[tuple[str, ...], Exception], None]) -> None:
+    """Run every build of ``app`` once, before it is served; as many at a time as there are.
 
-    async def one(job: Job) -> None:
-        begun, error = time.monotonic(), None
-        try:
-            await building.run(job.build)
-        except UserError as failed:
-            error = failed
-        done(job.names, error, time.monotonic() - begun)
+    :param failed: told of the functions of a build that failed, and why.
+    """
 
-    async def nothing(job: Job, error: LambdactlError | None, seconds: float) -> None:
-        return None
+    async def one(build: Build, functions: list[Function]) -> None:
+        error, _ = await _timed(build)
+        if error is not None:
+            failed(tuple(function.name for function in functions), error)
 
-    await asyncio.gather(*(one(job) for job in jobs_of(app, nothing).values()))
+    await asyncio.gather(*(one(*shared) for shared in _builds(app).values()))
+
+
+def _builds(app: App) -> dict[Key, tuple[Build, list[Function]]]:
+    """Each build, and the functions that share it."""
+    found: dict[Key, tuple[Build, list[Function]]] = {}
+    for function in app.functions.values():
+        if function.build is not None:
+            found.setdefault(key_of(function.build), (function.build, []))[1].append(function)
+    return found
+
+
+async def _timed(build: Build) -> tuple[Exception | None, float]:
+    """Run ``build``: what went wrong, and seconds."""
+    begun = time.monotonic()
+    error: Exception | None = None
+    try:
+        await building.run(build)
+    except Exception as problem:
+        # A bug of ours, too, is told and does not end the watch over the sources.
+        error = problem
+    return error, time.monotonic() - begun
 
 
 def _patterns(build: Build) -> GitIgnoreSpec | None:

@@ -233,7 +233,7 @@ class Reloading:
 
     # builds
 
-    async def _built(self, job: Job, error: LambdactlError | None, seconds: float) -> None:
+    async def _built(self, job: Job, error: Exception | None, seconds: float) -> None:
         # What the build has written is known before it counts as ended.
         self._pump()
         if error is not None:
