@@ -116,7 +116,7 @@ def _usual_function(path: Path, family: str) -> str:
     for name in handlers.USUAL_NAMES:
         if name in names:
             return name
-    public = _functions(source or "", family) if family == "python" else sorted(names)
+    public = _functions(source or "") if family == "python" else sorted(names)
     if len(public) == 1:
         return public[0]
     raise UserError(
@@ -125,7 +125,7 @@ def _usual_function(path: Path, family: str) -> str:
     )
 
 
-def _functions(source: str, family: str) -> list[str]:
+def _functions(source: str) -> list[str]:
     pattern = r"^(?:async\s+)?def\s+([A-Za-z]\w*)"
     return list(dict.fromkeys(re.findall(pattern, source, re.MULTILINE)))
 

@@ -128,7 +128,7 @@ def _forwarded(
 
 def _trigger(draft: Draft, front: Front, target: Target, fields: Fields, at: Place) -> Trigger:
     fields.put("api", made(front.key, Node(None, *at)))
-    return trigger_of(draft, target, "alb", fields, at)
+    return trigger_of(target, "alb", fields, at)
 
 
 def _has(group: Resource, attribute: str) -> bool:

@@ -229,7 +229,7 @@ def place(draft: Draft, front: Front, fields: Fields, goal: integrations.Goal) -
         for name, node in goal.fields.value.items():
             fields.put(name, node)
         fields.put("api", made(front.key, Node(None, *fields.at)))
-        return trigger_of(draft, goal.target, front.kind, fields, fields.at)
+        return trigger_of(goal.target, front.kind, fields, fields.at)
     fields.put(goal.kind, goal.unavailable or goal.fields.node())
     front.route(fields)
     return None

@@ -189,7 +189,7 @@ def _socket(draft: Draft, front: Front, fields: Fields, goal: Goal) -> list[Trig
     selection = front.fields.value.get("selection")
     fields.put("selection", selection, "RouteSelectionExpression")
     fields.put("api", made(front.key, Node(None, *fields.at)), "ApiId")
-    return [trigger_of(draft, goal.target, "websocket", fields, fields.at)]
+    return [trigger_of(goal.target, "websocket", fields, fields.at)]
 
 
 def _quick_api(draft: Draft, owned: Owned, resource: Resource) -> list[Trigger]:

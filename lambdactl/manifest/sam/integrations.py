@@ -139,7 +139,7 @@ def _mapped(
     draft: Draft, fields: Fields, given: Node, api: str, responses: list[Node] | None, what: str
 ) -> None:
     """What integrations have that are no proxies."""
-    inner = templates(draft, _get(given, "templates"), api)
+    inner = templates(draft, _get(given, "templates"))
     fields.nest("request_templates", inner, "RequestTemplates")
     if "function" in fields.value or "uri" in fields.value:
         parameters(draft, fields, _get(given, "parameters"), _MAPPED_FROM, what)
@@ -178,14 +178,14 @@ def _response(draft: Draft, entry: Node, api: str, what: str) -> Fields:
         fields.put("pattern", made(text.strip("/") if api != "rest" else text, pattern))
     found = get("ResponseParameters")
     parameters(draft, fields, found, _MAPPED_TO, what, field="parameters")
-    inner = templates(draft, get("ResponseTemplates"), api)
+    inner = templates(draft, get("ResponseTemplates"))
     fields.nest("templates", inner, "ResponseTemplates")
     handling = get("ContentHandling") or get("ContentHandlingStrategy")
     fields.put("content_handling", _content(handling), "ContentHandling")
     return fields
 
 
-def templates(draft: Draft, given: Node | None, api: str) -> Fields:
+def templates(draft: Draft, given: Node | None) -> Fields:
     """Content types to templates. A WebSocket API's keys are words, one of which is the default."""
     fields = draft.fields(given.at if given is not None else (1, 1))
     for key, value in given.items() if given is not None else ():

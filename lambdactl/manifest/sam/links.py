@@ -125,7 +125,7 @@ def _mapping(draft: Draft, owned: Owned, resource: Resource) -> list[Trigger]:
         )
         return []
     found = mappings.trigger(draft, target.function, kind, node, resource.at)
-    return [] if found is None else [trigger_of(draft, target, kind, found.settings, resource.at)]
+    return [] if found is None else [trigger_of(target, kind, found.settings, resource.at)]
 
 
 # Push
@@ -141,7 +141,7 @@ def _bucket(draft: Draft, owned: Owned, resource: Resource) -> list[Trigger]:
             fields.put("bucket", made(resource.physical_name, entry))
             fields.put("events", listed(entry.get("Event")), "Event")
             events.key_filter(fields, entry.get("Filter", "S3Key", "Rules"))
-            found.append(trigger_of(draft, target, "s3", fields, entry.at))
+            found.append(trigger_of(target, "s3", fields, entry.at))
     return found
 
 
@@ -152,7 +152,7 @@ def _topic(draft: Draft, owned: Owned, resource: Resource) -> list[Trigger]:
         if target is not None and text_of(entry.get("Protocol")) == "lambda":
             fields = draft.fields(entry.at)
             fields.put("topic", made(resource.physical_name, entry))
-            found.append(trigger_of(draft, target, "sns", fields, entry.at))
+            found.append(trigger_of(target, "sns", fields, entry.at))
     return found
 
 
@@ -164,7 +164,7 @@ def _subscription(draft: Draft, owned: Owned, resource: Resource) -> list[Trigge
     topic = node.get("TopicArn")
     fields.put("topic", source_name(topic, resource_of(topic)), "TopicArn")
     events.subscription(fields, node)
-    return [trigger_of(draft, target, "sns", fields, resource.at)]
+    return [trigger_of(target, "sns", fields, resource.at)]
 
 
 def _rule(draft: Draft, owned: Owned, resource: Resource) -> list[Trigger]:
@@ -187,7 +187,7 @@ def _rule(draft: Draft, owned: Owned, resource: Resource) -> list[Trigger]:
         events.target(fields, entry)
         fields.put("name", node.get("Name"), "Name")
         _enabled(fields, node)
-        found.append(trigger_of(draft, target, kind, fields, resource.at))
+        found.append(trigger_of(target, kind, fields, resource.at))
     return found
 
 
@@ -205,7 +205,7 @@ def _schedule(draft: Draft, owned: Owned, resource: Resource) -> list[Trigger]:
     events.scheduler(fields, node)
     events.target(fields, node.get("Target") or node)
     _enabled(fields, node)
-    return [trigger_of(draft, target, "schedule", fields, resource.at)]
+    return [trigger_of(target, "schedule", fields, resource.at)]
 
 
 def _log_filter(draft: Draft, owned: Owned, resource: Resource) -> list[Trigger]:
@@ -215,7 +215,7 @@ def _log_filter(draft: Draft, owned: Owned, resource: Resource) -> list[Trigger]
     fields = draft.fields(resource.at)
     events.log_filter(fields, node)
     fields.put("name", node.get("FilterName"), "FilterName")
-    return [trigger_of(draft, target, "cloudwatch_logs", fields, resource.at)]
+    return [trigger_of(target, "cloudwatch_logs", fields, resource.at)]
 
 
 def _user_pool(draft: Draft, owned: Owned, resource: Resource) -> list[Trigger]:
@@ -232,7 +232,7 @@ def _user_pool(draft: Draft, owned: Owned, resource: Resource) -> list[Trigger]:
         fields.put("events", made([event], given), name)
         version = {"V2_0": "v2", "V3_0": "v3"}.get(text_of(given.get("LambdaVersion")) or "")
         fields.put("version", made(version, given) if version else None)
-        found.append(trigger_of(draft, target, "cognito", fields, given.at))
+        found.append(trigger_of(target, "cognito", fields, given.at))
     return found
 
 
@@ -245,7 +245,7 @@ def _topic_rule(draft: Draft, owned: Owned, resource: Resource) -> list[Trigger]
             fields = draft.fields(resource.at)
             events.iot_rule(fields, payload, resource.at)
             fields.put("name", resource.get("RuleName"), "RuleName")
-            found.append(trigger_of(draft, target, "iot", fields, resource.at))
+            found.append(trigger_of(target, "iot", fields, resource.at))
     return found
 
 
@@ -261,7 +261,7 @@ def _repository(draft: Draft, owned: Owned, resource: Resource) -> list[Trigger]
             fields.put("branches", entry.get("Branches"), "Branches")
             fields.put("name", entry.get("Name"), "Name")
             fields.put("data", entry.get("CustomData"), "CustomData")
-            found.append(trigger_of(draft, target, "codecommit", fields, entry.at))
+            found.append(trigger_of(target, "codecommit", fields, entry.at))
     return found
 
 

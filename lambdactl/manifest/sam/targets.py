@@ -68,7 +68,7 @@ def uri_target(
     return target_of(draft, made(text[start:].removesuffix("/invocations"), node))
 
 
-def trigger_of(draft: Draft, target: Target, kind: str, fields: Fields, at: Place) -> Trigger:
+def trigger_of(target: Target, kind: str, fields: Fields, at: Place) -> Trigger:
     """A trigger that calls the target, through its alias if there is one."""
     if target.qualifier is not None and not target.qualifier.startswith("$"):
         fields.put("alias", made(target.qualifier, Node(None, *at)))

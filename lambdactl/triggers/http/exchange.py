@@ -156,10 +156,6 @@ class Request:
         return self.wire.peer[0]
 
     @property
-    def source_port(self) -> int:
-        return self.wire.peer[1]
-
-    @property
     def scheme(self) -> str:
         """``http`` or ``https``."""
         return self.wire.scheme

@@ -32,13 +32,11 @@ class Stats:
 
     def __init__(self) -> None:
         self._counters: dict[str, _Counter] = {}
-        self.requests = 0
 
     def add(self, function: str, status: int, seconds: float) -> None:
         counter = self._counters.get(function)
         if counter is None:
             counter = self._counters[function] = _Counter()
-        self.requests += 1
         counter.requests += 1
         if status >= 500:
             counter.errors += 1

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
 from lambdactl.triggers.http.rest.json_smart import Exact, dumps
 
@@ -40,12 +40,6 @@ class Host:
     name: str
     methods: Mapping[str, Callable[..., Any]]
     properties: Mapping[str, Any] = field(default_factory=dict)
-
-
-class Renders(Protocol):
-    """What a ``#define`` names: rendered where it is used."""
-
-    def rendered(self) -> str: ...
 
 
 def java_double(number: float) -> str:
