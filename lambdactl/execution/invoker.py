@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lambdactl.artifacts import merge, unpack
 from lambdactl.errors import EnvironmentStartError, EventError, LambdactlError, UserError
-from lambdactl.execution import credentials, runtimes
+from lambdactl.execution import credentials, missing, runtimes
 from lambdactl.execution.clock import Clock, SystemClock
 from lambdactl.execution.environment import Environment
 from lambdactl.execution.ids import new_hex
@@ -76,6 +76,8 @@ class LocalInvoker:
         self._generations: dict[str, int] = {}
         """How often each function has been replaced."""
         self._retired: set[Pool] = set()
+        self._advised: set[str] = set()
+        """Functions that were told what to install; once is enough, until they are reloaded."""
         self._standbys = (
             Standbys(lambda launch: self._new_environment(launch, standby=True))
             if standby
@@ -102,7 +104,10 @@ class LocalInvoker:
             self._check_qualifier(invocation)
         if invocation.trace_id is None:
             invocation = invocation._replace(trace_id=new_trace_id())
-        return await pool.invoke(invocation)
+        result = await pool.invoke(invocation)
+        if result.function_error is not None and self._warn is not None:
+            await self._advise(invocation.function, result.payload)
+        return result
 
     def adopt(self, app: App, variables: Mapping[str, str] | None = None) -> None:
         """From now on ``app`` says which functions there are. What runs already stays as it is
@@ -173,6 +178,7 @@ class LocalInvoker:
         """Returns whether there was anything to replace."""
         generation = self._generations[name] = self._generations.get(name, 0) + 1
         self._launches.pop(name, None)
+        self._advised.discard(name)
         superseded = self._coming.pop(name, None)
         if superseded is not None:
             # It would only take time from the one that is wanted.
@@ -347,6 +353,31 @@ class LocalInvoker:
                 f"Function not found: {self.arn(function.name, invocation.qualifier)}",
                 hint=f"{function.name} has the aliases: {', '.join(function.aliases) or 'none'}",
             )
+
+    async def _advise(self, name: str, payload: bytes) -> None:
+        """Say what to install where the function could not import a module."""
+        launch = self._launches.get(name)
+        if launch is None or launch.interpreter is None or name in self._advised:
+            return
+        if not missing.lacks(payload):
+            return
+        function = launch.function
+        about = missing.Surroundings(
+            function=name,
+            handler=function.handler or "",
+            family=launch.family,
+            task=launch.task,
+            root=self.app.root,
+            program=Path(launch.command[0]),
+            layers=tuple(
+                self.app.layers[layer].path for layer in function.layers if layer in self.app.layers
+            ),
+            source=function.build.folder if function.build is not None else None,
+        )
+        advice = await asyncio.to_thread(missing.advice, payload, about)
+        if advice is not None and name not in self._advised:
+            self._advised.add(name)
+            self._tell(advice)
 
     def _tell(self, message: str) -> None:
         if self._warn is not None:
