@@ -51,7 +51,8 @@ class Interpreter:
     warning: str | None = None
 
 
-_RUNTIME = re.compile(r"(?:(python|ruby)(\d+\.\d+)|(nodejs)(\d+)\.x)")
+_RUNTIME = re.compile(r"(?:(python|ruby)(\d+\.\d+)|(nodejs)(?:(\d+)(?:\.x|\.\d+(?:-edge)?))?)")
+"""The first Node.js runtimes were called ``nodejs``, ``nodejs4.3-edge`` and ``nodejs8.10``."""
 _LANGUAGES = {"python": PYTHON, "nodejs": NODE, "ruby": RUBY}
 _ONLY_IN_CONTAINERS = re.compile(r"(java|dotnet)[\d.]")
 _VENVS = (".venv", "venv")
@@ -86,7 +87,7 @@ def find(
     if match is None:
         raise UserError(f"there is no runtime {runtime!r}")
     language = _LANGUAGES[match[1] or match[3]]
-    asked = _numbers(match[2] or match[4])
+    asked = _numbers(match[2] or match[4] or "0")
 
     others: list[Interpreter] = []
     for found in _candidates(language, asked, project, env):

@@ -437,6 +437,16 @@ def test_provided_runtimes_have_no_interpreter(runtime: str) -> None:
     assert find(runtime, project=Path("/"), env={}) is None
 
 
+@pytest.mark.parametrize("runtime", ["nodejs8.10", "nodejs4.3-edge", "nodejs"])
+def test_the_first_runtimes_of_node_run_on_what_is_there(machine: Machine, runtime: str) -> None:
+    """Public templates still name them."""
+    machine.program("home/.nvm/versions/node/v20.0.0/bin/node")
+    found = machine.find(runtime)
+    assert found.version == (20, 0, 0)
+    assert found.warning is not None
+    assert found.warning.startswith(f"function asks for {runtime}, running on nodejs20.x")
+
+
 @pytest.mark.parametrize("runtime", ["java21", "java8.al2", "dotnet8", "dotnet10"])
 def test_java_and_dotnet_need_a_container(runtime: str) -> None:
     with pytest.raises(EnvironmentStartError, match=f"{runtime} needs --container") as caught:
