@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
+import shlex
 import signal
 from collections.abc import Mapping
+from pathlib import Path
 
 from lambdactl.errors import BuildError
 from lambdactl.manifest.features import Build
@@ -15,6 +18,7 @@ MAX_OUTPUT = 256 * 1024
 """Bytes of a build's output that are kept; the end says what went wrong."""
 
 _PATIENCE_S = 0.3
+_NOT_INSTALLED = re.compile(rb'npx canceled due to missing packages and no YES option: \["([^"@]+)')
 
 
 async def run(build: Build, *, shell: Mapping[str, str] | None = None) -> bytes:
@@ -53,8 +57,18 @@ async def run(build: Build, *, shell: Mapping[str, str] | None = None) -> bytes:
             raise
         if code != 0:
             how = f"ended with {code}" if code > 0 else f"was ended by {signal.Signals(-code).name}"
-            raise BuildError(f"the build failed: `{command}` {how}", output)
+            raise BuildError(
+                f"the build failed: `{command}` {how}", output, hint=_hint(output, build.folder)
+            )
     return output
+
+
+def _hint(output: bytes, folder: Path) -> str | None:
+    found = _NOT_INSTALLED.search(output)
+    if found is None:
+        return None
+    name = found[1].decode("utf-8", "replace")
+    return f"npm install --prefix {shlex.quote(str(folder))} --save-dev {name}"
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -35,6 +35,13 @@ def test_the_first_that_fails_ends_it(tmp_path: Path) -> None:
     assert not (tmp_path / "never").exists()
 
 
+def test_a_tool_that_npx_lacks_can_be_installed(tmp_path: Path) -> None:
+    said = 'npm error npx canceled due to missing packages and no YES option: ["esbuild@0.28.2"]'
+    with pytest.raises(BuildError) as caught:
+        aio.run(building.run(Build((f"echo '{said}'; exit 1",), tmp_path)))
+    assert caught.value.hint == f"npm install --prefix {tmp_path} --save-dev esbuild"
+
+
 def test_a_signal_is_named(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match="was ended by SIGKILL"):
         aio.run(building.run(Build(("kill -9 $$",), tmp_path)))
