@@ -70,6 +70,8 @@ def routes(
     header = ("API", "KIND", "METHOD", "PATH", "LEADS TO", "AUTHORIZER", "WHERE")
     table("Routes", header, [_cells(row) for row in rows])
     table("Shadows", ("API", "ROUTE", "", "BY"), _shadows(rows))
+    keys = [(api.name, key.name, key.value) for api in apis for key in api.api_keys]
+    table("API keys", ("API", "NAME", "x-api-key"), keys)
 
 
 def _chosen(apis: Sequence[Api], name: str | None) -> Sequence[Api]:

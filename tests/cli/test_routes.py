@@ -48,6 +48,20 @@ def document(*arguments: str) -> Any:
     return json.loads(run(*arguments).stdout)
 
 
+def test_keys_of_apis_are_shown(tmp_path: Path) -> None:
+    (tmp_path / "lambdactl.yaml").write_text(
+        MANIFEST
+        + """
+apis:
+  partners:
+    rest:
+      api_keys: {mine: {value: 0123456789abcdefghij}}
+"""
+    )
+    lines = [" ".join(line.split()) for line in run().stdout.splitlines()]
+    assert lines[lines.index("API keys") + 2] == "partners mine 0123456789abcdefghij"
+
+
 def test_the_table_in_a_pipe() -> None:
     lines = [" ".join(line.split()) for line in run().stdout.splitlines()]
     assert lines[1:-1] == [

@@ -84,7 +84,10 @@ class Usage:
             value = call.request.header("x-api-key")
             where = "the request has no `x-api-key`"
         if not value:
-            raise Refusal("INVALID_API_KEY", reason=f"the method needs an API key, and {where}")
+            there = "`lambdactl local routes` shows them" if self._keys else "there is none yet"
+            raise Refusal(
+                "INVALID_API_KEY", reason=f"the method needs an API key ({there}), and {where}"
+            )
         key = self._keys.get(value)
         if key is None or not key.enabled:
             what = "is disabled" if key is not None else "is none of the manifest's"
