@@ -78,7 +78,9 @@ class _Reader:
                 events[_route_of(trigger.settings.value)] = trigger
         found: list[Trigger] = []
         defined: set[tuple[str, str]] = set()
+        named: set[tuple[str, str]] = set()
         for path, method, operation, at in self._operations():
+            named.add((path, method))
             name = f"{method} {path}"
             integration = self._integration(operation)
             event = events.get((path, method))
@@ -99,8 +101,13 @@ class _Reader:
                 message = f"the definition of `{self.api.key}` has no {taken[1]} {taken[0]}"
                 hint = "AWS serves what the definition has, unless MergeDefinitions is true"
                 self.draft.warn("not-supported", f"{message}", other.at, hint)
-        replaced = {id(events[taken]) for taken in defined if taken in events}
-        return [trigger for trigger in triggers if id(trigger) not in replaced] + found
+        own = self.api.serverless and not merged
+        gone = {
+            id(trigger)
+            for taken, trigger in events.items()
+            if taken in defined or (own and taken not in named)
+        }
+        return [trigger for trigger in triggers if id(trigger) not in gone] + found
 
     def _operations(self) -> Iterator[tuple[str, str, Node, Place]]:
         paths = self.definition.node.get("paths")

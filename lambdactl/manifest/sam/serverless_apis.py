@@ -12,6 +12,7 @@ from lambdactl.manifest.sam import authorizers, gateway_parts
 from lambdactl.manifest.sam.draft import Draft, Fields, boolean, listed, truth
 from lambdactl.manifest.sam.fronts import Api, Front, Preflight
 from lambdactl.manifest.sam.values import made, members, text_of
+from lambdactl.manifest.wording import quoted
 
 _METHODS = frozenset({"GET", "PUT", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "*"})
 _LOST = (
@@ -144,6 +145,11 @@ def _usage_plan(draft: Draft, front: Front, api: Api) -> None:
     plan = api.get("Auth", "UsagePlan")
     kind = text_of(plan.get("CreateUsagePlan")) if plan is not None else None
     if plan is None or kind not in ("PER_API", "SHARED"):
+        if plan is not None and kind != "NONE":
+            message = "`CreateUsagePlan` is PER_API, SHARED or NONE"
+            if kind is not None:
+                message += f", not {quoted(kind)}: there is no usage plan and no API key"
+            draft.warn("not-supported", message, plan.get("CreateUsagePlan") or plan)
         return
     owner = api.key if kind == "PER_API" else f"{draft.template.prefix}Serverless"
     key = draft.fields(plan.at)

@@ -151,6 +151,20 @@ def test_where_a_definition_and_an_event_meet(folder: Folder) -> None:
     )
 
 
+def test_an_event_that_the_definition_lacks_is_no_route(folder: Folder) -> None:
+    """SAM gives such an event a permission, and leaves the definition as it is."""
+    api, warnings = apis_and_warnings(
+        folder,
+        f"""
+        Own: {{Type: AWS::Serverless::Api, Properties: {{StageName: v1,
+          DefinitionBody: {{paths: {{/: {{get: {{{PROXY}}}}}}}}}}}}}
+        """,
+        "Events: {A: {Type: Api, Properties: {Path: /, Method: any, RestApiId: !Ref Own}}}",
+    )
+    assert [(route.method, route.path) for route in api.routes] == [("GET", "/")]
+    assert warnings == "the definition of `Own` has no ANY /"
+
+
 def test_merged_definitions_have_the_events_too(folder: Folder) -> None:
     api, warnings = apis_and_warnings(
         folder,
@@ -272,6 +286,23 @@ def test_several_stages(folder: Folder) -> None:
     )
     assert api.stage == "dev"
     assert warnings == "`Own` is served as the stage `A` only"
+
+
+@pytest.mark.parametrize(("given", "warned"), [("NONE", False), ("SINGLE", True)])
+def test_a_kind_of_usage_plan_that_sam_does_not_know(
+    folder: Folder, given: str, warned: bool
+) -> None:
+    """An example in SAM's own repository has it; its keys would be missed without a word."""
+    api, warnings = apis_and_warnings(
+        folder,
+        f"""
+        Own: {{Type: AWS::Serverless::Api, Properties: {{StageName: v1, Auth:
+          {{ApiKeyRequired: true, UsagePlan: {{CreateUsagePlan: {given}}}}}}}}}
+        """,
+        "Events: {A: {Type: Api, Properties: {Path: /a, Method: get, RestApiId: !Ref Own}}}",
+    )
+    assert api.api_keys == ()
+    assert ("PER_API, SHARED or NONE, not `SINGLE`" in warnings) == warned
 
 
 def test_one_key_for_all_apis_of_a_shared_plan(folder: Folder) -> None:
