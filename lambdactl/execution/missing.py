@@ -141,10 +141,12 @@ def _ruby(name: str, about: Surroundings) -> str | None:
             f"{about.function} needs {name}, which is not installed here: "
             f"gem install {name.partition('/')[0]}"
         )
-    bundle = _shown(about.task / "vendor/bundle")
+    there = _shown(gemfile)
+    # Bundler takes it from the Gemfile's folder.
+    bundle = shlex.quote(os.path.relpath(about.task / "vendor/bundle", gemfile))
     return (
         f"{about.function} needs {name}, which is not installed here: "
-        f"cd {_shown(gemfile)} && BUNDLE_PATH={bundle} bundle install"
+        f"{f'cd {there} && ' if there != '.' else ''}BUNDLE_PATH={bundle} bundle install"
     )
 
 

@@ -111,7 +111,11 @@ def test_ruby(about: Surroundings) -> None:
     (about.root / "Gemfile").touch()
     said = told(about, "cannot load such file -- sinatra/base")
     assert said is not None
-    assert said.endswith("cd . && BUNDLE_PATH=src/vendor/bundle bundle install")
+    assert said.endswith(": BUNDLE_PATH=src/vendor/bundle bundle install")
+    (about.task / "Gemfile").touch()
+    said = told(about, "cannot load such file -- sinatra/base")
+    assert said is not None
+    assert said.endswith(": cd src && BUNDLE_PATH=vendor/bundle bundle install")
 
 
 @pytest.mark.parametrize(
