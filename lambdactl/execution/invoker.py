@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from lambdactl.artifacts import merge, unpack
 from lambdactl.errors import EnvironmentStartError, EventError, LambdactlError, UserError
@@ -26,7 +27,8 @@ from lambdactl.execution.memory import sweep_cgroups
 from lambdactl.execution.pool import IDLE_S, MAX_ENVIRONMENTS, Pool
 from lambdactl.execution.process import ProcessSandbox
 from lambdactl.execution.standby import Standbys
-from lambdactl.execution.work import WorkFolder, sweep
+from lambdactl.execution.tasks import finished, keep
+from lambdactl.execution.work import WorkFolder, remove_tree, sweep
 from lambdactl.manifest.model import App, Function
 
 ACCOUNT = "123456789012"
@@ -76,6 +78,8 @@ class LocalInvoker:
         self._generations: dict[str, int] = {}
         """How often each function has been replaced."""
         self._retired: set[Pool] = set()
+        self._made_of: WeakKeyDictionary[Pool, runtimes.Launch] = WeakKeyDictionary()
+        self._clearing: set[asyncio.Task[None]] = set()
         self._advised: set[str] = set()
         """Functions that were told what to install; once is enough, until they are reloaded."""
         self._standbys = (
@@ -161,6 +165,7 @@ class LocalInvoker:
         if self._standbys is not None:
             await self._standbys.close()
         await asyncio.gather(*(pool.close() for pool in pools))
+        await finished(self._clearing)
         if self._work is not None:
             self._work.close()
             self._work = None
@@ -224,6 +229,23 @@ class LocalInvoker:
         self._retired = {pool for pool in self._retired if pool.size}
         pool.retire()
         self._retired.add(pool)
+        self._clear_away()
+
+    def _clear_away(self) -> None:
+        """Remove unpacked code and merged layers that nothing runs on any more: after a day of
+        saves they would fill the disk."""
+        if self._work is None:
+            return
+        pools = [*self._pools.values(), *self._coming.values()]
+        pools += [pool for pool in self._retired if pool.size]
+        launches = [*self._launches.values(), *(self._made_of[pool] for pool in pools)]
+        used = {path for launch in launches for path in (launch.task, launch.opt)}
+        # Perhaps being made just now.
+        current = {self._edition(function) for function in self.app.functions.values()}
+        for kind in ("code", "opt"):
+            for folder in (self._work.path / kind).glob("[!.]*"):
+                if folder not in used and folder.name not in current:
+                    keep(self._clearing, asyncio.to_thread(remove_tree, folder))
 
     def _new_pool(self, name: str, tenant_id: str | None) -> Pool:
         function = self.app.function(name)
@@ -232,7 +254,7 @@ class LocalInvoker:
                 f"{function.name} isolates its tenants: name one", hint="give a tenant id"
             )
         launch = self._launch(function)
-        return Pool(
+        pool = Pool(
             lambda: self._environment(launch),
             name=function.name,
             clock=self._clock,
@@ -240,6 +262,8 @@ class LocalInvoker:
             max_environments=self._max_environments,
             idle_s=self._idle_s,
         )
+        self._made_of[pool] = launch
+        return pool
 
     def _environment(self, launch: runtimes.Launch) -> Environment:
         found = self._standbys.take(launch) if self._standbys is not None else None

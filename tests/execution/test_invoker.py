@@ -409,3 +409,31 @@ def test_a_large_archive_holds_nobody_up(tmp_path: Path) -> None:
             await invoker.close()
 
     aio.run(work())
+
+
+def test_what_was_unpacked_goes_when_nothing_runs_on_it_any_more(tmp_path: Path) -> None:
+    archive = zipped(tmp_path / "code.zip", {"app.py": HELLO})
+    layers = {}
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.txt").write_text(name)
+        layers[name] = Layer(name, tmp_path / name)
+
+    async def work() -> None:
+        invoker = LocalInvoker(app_of(tmp_path, Code("zip", archive), layers))
+        try:
+            ask = Invocation("hello", b'{"name": "you"}')
+            for number in range(6):
+                zipped(archive, {"app.py": HELLO.replace("'hello'", str(number))})
+                await invoker.reload(["hello"])
+                assert json.loads((await invoker.invoke(ask)).payload) == {str(number): "you"}
+            root = invoker._work_folder()
+            await aio.until(
+                lambda: all(len([*(root / kind).iterdir()]) <= 2 for kind in ("code", "opt"))
+            )
+            # What runs has all of its files still.
+            assert json.loads((await invoker.invoke(ask)).payload) == {"5": "you"}
+        finally:
+            await invoker.close()
+
+    aio.run(work())
