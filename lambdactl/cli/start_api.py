@@ -346,8 +346,7 @@ def _tls(options: Options) -> ssl.SSLContext | None:
 
     if options.cert is not None:
         return tls.server_context(options.cert, options.key)
-    names = [name for name in (options.host, *options.allow_host) if "*" not in name]
-    return tls.local_context(*names)
+    return tls.local_context(*tls.names_for(options.host, options.allow_host))
 
 
 def _static(options: Options, app: App) -> Path | None:

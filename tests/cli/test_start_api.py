@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from cryptography import x509
 
 APP = """
 import os, time
@@ -330,6 +331,17 @@ def test_https_with_a_certificate_of_our_own(start: Callable[..., Server], tmp_p
     server = start("--https", XDG_CACHE_HOME=str(tmp_path / "cache"), HOME=str(tmp_path))
     assert server.url().startswith("https://")
     assert server.get("/orders") == (200, "one")
+
+
+def test_https_on_all_addresses_is_for_all_names_of_this_machine(
+    start: Callable[..., Server], tmp_path: Path
+) -> None:
+    options = ("--https", "--host", "0.0.0.0")
+    server = start(*options, XDG_CACHE_HOME=str(tmp_path / "cache"), HOME=str(tmp_path))
+    place = ("127.0.0.1", urlsplit(server.url()).port or 0)
+    found = x509.load_pem_x509_certificate(ssl.get_server_certificate(place).encode())
+    names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert socket.gethostname().lower() in names.get_values_for_type(x509.DNSName)
 
 
 def test_warm_starts_environments_at_once(start: Callable[..., Server]) -> None:
