@@ -67,6 +67,18 @@ def test_the_list_of_a_layer_counts(about: Surroundings) -> None:
     assert said.endswith("-r shared/requirements.txt")
 
 
+def test_the_list_of_a_layer_that_is_laid_out_by_links(about: Surroundings) -> None:
+    source, layer = about.root / "shared", about.root / "laid out"
+    source.mkdir()
+    (source / "package.json").write_text('{"dependencies": {"@fast/it": "1"}}')
+    (layer / "nodejs").mkdir(parents=True)
+    (layer / "nodejs/package.json").symlink_to(source / "package.json")
+    about = replace(about, family="nodejs", layers=(layer,))
+    said = told(about, NODE % "@fast/it")
+    assert said is not None
+    assert said.endswith("npm install --prefix shared")
+
+
 NODE = "Cannot find package '%s' imported from /x/src/app.mjs"
 
 
