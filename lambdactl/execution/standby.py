@@ -22,7 +22,7 @@ from lambdactl.execution.environment import Environment
 from lambdactl.execution.runtimes import Launch
 from lambdactl.execution.tasks import finished, keep
 
-DELAY_S = 0.25
+DELAY_S = 0.1
 """After the last environment was started: the function's own start has the machine for itself."""
 LIFETIME_S = 900.0
 """Credentials grow old, and a function that is not used needs no standby."""

@@ -184,14 +184,19 @@ class Connection(asyncio.Protocol):
         if read > self._listener.limits.head and self._has_large_head():
             self._break(431, "Request Header Fields Too Large")
             return
-        declared = 0
+        declared = hosts = 0
         for name, value in self._headers:
-            if len(name) == 6 and name.lower() == "expect" and value.lower() == "100-continue":
+            if len(name) == 4 and name.lower() == "host":
+                hosts += 1
+            elif len(name) == 6 and name.lower() == "expect" and value.lower() == "100-continue":
                 self._expects = True
             elif len(name) == 14 and name.lower() == "content-length" and value.isdigit():
                 declared = int(value)
         limits = self._listener.limits
-        if declared > limits.discard:
+        if hosts != 1 and (hosts or self._parser.get_http_version() == "1.1"):
+            # RFC 9112, section 3.2.
+            self._break(400, "Bad Request")
+        elif declared > limits.discard:
             self._cut_short()
         elif self._expects and declared <= limits.body and self._current is None:
             assert self._transport is not None
