@@ -7,10 +7,6 @@ paths as they are, and a backend that takes half a minute blocks nobody but its 
 from __future__ import annotations
 
 import asyncio
-import queue
-import threading
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -18,6 +14,7 @@ from typing import TYPE_CHECKING
 from lambdactl.execution.handoff import in_task
 from lambdactl.triggers.http.calls import Refusal
 from lambdactl.triggers.http.exchange import Headers
+from lambdactl.triggers.http.threads import Workers
 
 if TYPE_CHECKING:
     from urllib3 import PoolManager
@@ -58,71 +55,17 @@ async def send(
         reasons are in words.
     """
     await in_task()
-    loop = asyncio.get_running_loop()
-    reply: asyncio.Future[Reply] = loop.create_future()
-
-    def settle(made: Reply | BaseException) -> None:
-        if reply.done():
-            return
-        if isinstance(made, BaseException):
-            reply.set_exception(made)
-        else:
-            reply.set_result(made)
-
-    def work() -> None:
-        made: Reply | BaseException
-        if reply.done():
-            return
-        try:
-            made = _send(method, url, headers, body, timeout_s, decode)
-        except BaseException as error:
-            made = error
-        # The loop may be closed by now: then nobody waits for this.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(settle, made)
-
-    _workers.run(work)
     try:
-        return await asyncio.wait_for(reply, timeout_s)
+        return await asyncio.wait_for(
+            _workers.do(lambda: _send(method, url, headers, body, timeout_s, decode)), timeout_s
+        )
     except TimeoutError:
         raise Refusal(
             "INTEGRATION_TIMEOUT", reason=f"{method} {url}: no answer within {timeout_s:g} s"
         ) from None
 
 
-class _Workers:
-    """Threads that nobody waits for at the end: an executor's are joined when the process exits,
-    and a backend may take half a minute."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._count = 0
-        self._lock = threading.Lock()
-        self._idle = threading.Semaphore(0)
-        self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-
-    def run(self, work: Callable[[], None]) -> None:
-        """Do ``work``, which must not raise, in one of the threads."""
-        self._queue.put(work)
-        if self._idle.acquire(blocking=False):
-            return
-        with self._lock:
-            if self._count == self._most:
-                return
-            self._count += 1
-        threading.Thread(target=self._loop, name="http-integration", daemon=True).start()
-
-    def _loop(self) -> None:
-        while True:
-            try:
-                work = self._queue.get_nowait()
-            except queue.Empty:
-                self._idle.release()
-                work = self._queue.get()
-            work()
-
-
-_workers = _Workers(MAX_CALLS)
+_workers = Workers("http-integration", MAX_CALLS)
 
 
 @cache

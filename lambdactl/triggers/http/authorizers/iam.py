@@ -16,7 +16,7 @@ from lambdactl.execution import credentials
 from lambdactl.manifest.apis import Api
 from lambdactl.triggers.http.authorizers import sigv4
 from lambdactl.triggers.http.authorizers.cache import Cache, memory, tell_once
-from lambdactl.triggers.http.authorizers.keys import in_thread
+from lambdactl.triggers.http.authorizers.keys import workers
 from lambdactl.triggers.http.authorizers.sigv4 import Signature, SignatureError
 from lambdactl.triggers.http.calls import Allowed, Call, Refusal, Setting
 
@@ -45,7 +45,7 @@ class Own:
     async def _look(self) -> None:
         try:
             # A profile may have to ask a program or a website.
-            self._found = await in_thread(lambda: credentials.find(os.environ))
+            self._found = await workers.do(lambda: credentials.find(os.environ))
         except LambdactlError as error:
             tell_once(self._setting, f"your AWS credentials can't be read: {error}")
 

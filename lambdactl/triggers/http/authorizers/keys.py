@@ -10,12 +10,11 @@ keeps keys for two hours.
 from __future__ import annotations
 
 import asyncio
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
@@ -24,8 +23,8 @@ from jwt.algorithms import RSAAlgorithm
 from jwt.exceptions import PyJWTError
 
 from lambdactl.execution.clock import Clock
+from lambdactl.triggers.http.threads import Workers
 
-T = TypeVar("T")
 Keys = Mapping[str, RSAPublicKey]
 
 KEEP_S = 2 * 3600.0
@@ -36,6 +35,9 @@ TIMEOUT_S = 5.0
 """API Gateway gives up after 1.5 s; a developer's line may be slower than AWS's."""
 MAX_BYTES = 150_000
 """https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html"""
+
+workers = Workers("keys", 8)
+"""Ask issuers, and whoever has the developer's credentials."""
 
 
 class KeysError(Exception):
@@ -102,7 +104,7 @@ class KeySet:
 
     async def _fetch(self) -> None:
         version = self._version()
-        keys = await in_thread(self._load)
+        keys = await workers.do(self._load)
         self._keys, self._loaded, self._seen = keys, self._clock.monotonic(), version
 
     def _fetched(self, task: asyncio.Task[None]) -> None:
@@ -203,27 +205,3 @@ def _read(document: Mapping[str, Any], place: str) -> Keys:
                 continue
             found[str(entry["kid"])] = key if isinstance(key, RSAPublicKey) else key.public_key()
     return found
-
-
-async def in_thread(work: Callable[[], T]) -> T:
-    """Run what blocks in a thread that does not keep the process from ending (asyncio's own
-    threads do, for as long as the other side takes)."""
-    loop = asyncio.get_running_loop()
-    outcome: asyncio.Future[T] = loop.create_future()
-
-    def settle(done: Callable[[], None]) -> None:
-        # The loop may be gone by now; then nobody waits.
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(lambda: None if outcome.done() else done())
-
-    def run() -> None:
-        try:
-            value = work()
-        except BaseException as error:
-            failure = error
-            settle(lambda: outcome.set_exception(failure))
-        else:
-            settle(lambda: outcome.set_result(value))
-
-    threading.Thread(target=run, daemon=True).start()
-    return await outcome
