@@ -39,6 +39,7 @@ from servers import (
     running,
     sam,
     serverless_offline,
+    stop_on_sigterm,
 )
 
 CONNECTIONS = (1, 10, 50)
@@ -299,6 +300,7 @@ def main() -> None:
         "--peers", type=Path, metavar="FOLDER", help="measure them; install what isn't there"
     )
     options = parser.parse_args()
+    stop_on_sigterm()
     seconds, rounds = (1.0, 1) if options.quick else (options.seconds, options.rounds)
     peers = install(options.peers) if options.peers else None
 

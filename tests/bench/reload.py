@@ -22,7 +22,7 @@ from pathlib import Path
 import wrk
 from common import Command, machine, once, table
 from peers import Peers, install
-from servers import Client, Running, Server, lambdactl, running, serverless_offline
+from servers import Client, Running, Server, lambdactl, running, serverless_offline, stop_on_sigterm
 
 LOAD = 10
 POLL_S = 0.001
@@ -144,6 +144,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--peers", type=Path, metavar="FOLDER")
     options = parser.parse_args()
+    stop_on_sigterm()
     with tempfile.TemporaryDirectory(prefix="lambdactl-bench-", dir=Path.home()) as name:
         print(machine(), end="\n\n")
         peers = install(options.peers) if options.peers else None

@@ -144,6 +144,11 @@ class Client:
             self._socket = None
 
 
+def stop_on_sigterm() -> None:
+    """Whoever ends the benchmark ends its servers."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+
+
 def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on, below those that the system gives to clients."""
     found: list[int] = []

@@ -34,7 +34,7 @@ from pathlib import Path
 import psutil
 import wrk
 from common import ENVIRONMENT, machine, table
-from servers import PYTHON, free_ports
+from servers import PYTHON, free_ports, stop_on_sigterm
 
 CONNECTIONS = 50
 END_S = 1.0
@@ -338,6 +338,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=4)
     parser.add_argument("--growth", type=float, default=0.05, help="of memory, that is too much")
     options = parser.parse_args()
+    stop_on_sigterm()
     with tempfile.TemporaryDirectory(prefix="lambdactl-soak-") as name:
         report = soak(options, Path(name).resolve())
     print(machine(), end=f"; load average at the end {os.getloadavg()[0]:.1f}\n\n")
