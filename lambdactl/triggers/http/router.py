@@ -6,6 +6,8 @@ the best path lacks the method:
 
 * A REST API has found its resource then, and refuses
   (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-settings-method-request.html).
+  Slashes at the start of a path count as one there (recorded: https://github.com/localstack/localstack,
+  tests/aws/services/apigateway/test_apigateway_lambda.snapshot.json, ``with-prepended-slash``).
 * An HTTP API looks for a match of "route and method" together: full match, then greedy, then
   ``$default``
   (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html).
@@ -77,6 +79,8 @@ class Router:
         direct = self._direct.get((method, path))
         if direct is not None:
             return direct[0], {}
+        if path.startswith("//") and not self._strict:
+            path = "/" + path.lstrip("/")
         raw = _segments(path, self._strict)
         parts = [unquote(part) for part in raw] if "%" in path else raw
         values: list[str] = []

@@ -16,7 +16,7 @@ from lambdactl.triggers.http.exchange import Headers, Response
 from lambdactl.triggers.http.fields import stable_id
 from lambdactl.triggers.http.forwarded import forwarded_for, port
 from lambdactl.triggers.http.outgoing import Reply, send
-from lambdactl.triggers.http.rest.context import facts
+from lambdactl.triggers.http.rest.context import decoded, facts
 from lambdactl.triggers.http.rest.parameters import Mapped, Values, request_mapping
 
 _STAGE_VARIABLE = re.compile(r"\$\{stageVariables\.([A-Za-z0-9_]+)\}")
@@ -162,7 +162,7 @@ def _placed(name: str, mapped: Mapping[str, Values], call: Call) -> str:
     if values := mapped.get(name):
         value = values[-1]
     elif name in call.parameters:
-        value = call.parameters[name]
+        value = decoded(call.parameters)[name]
     else:
         raise Refusal(
             "API_CONFIGURATION_ERROR",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from lambdactl.triggers.http.calls import Call
 from lambdactl.triggers.http.rest.event import event as proxy_event
@@ -81,11 +82,18 @@ def facts(call: Call, body: str) -> Facts:
         call=call,
         body=body,
         context=context(call),
-        path=event["pathParameters"] or {},
+        path=decoded(call.parameters),
         query=event["multiValueQueryStringParameters"] or {},
         headers=event["multiValueHeaders"],
         variables=event["stageVariables"] or {},
     )
+
+
+def decoded(sent: Mapping[str, str]) -> dict[str, str]:
+    """Path parameters for what is not a Lambda proxy integration: "REST APIs decode URL-encoded
+    request parameters before passing them to backend integrations"
+    (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html)."""
+    return {name: unquote(value) if "%" in value else value for name, value in sent.items()}
 
 
 def as_text(value: Any) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 import orjson
 
@@ -76,7 +75,7 @@ class RestDoor:
             return self._refused(call, Refusal("MISSING_AUTHENTICATION_TOKEN"))
         route, sent = found
         way = self._ways[id(route)]
-        call = Call(self._setting, self.api, route, request, _decoded(sent) if sent else sent)
+        call = Call(self._setting, self.api, route, request, sent)
         call.prepared = way.prepared
         try:
             if len(request.body) > MAX_BODY_BYTES:
@@ -188,13 +187,6 @@ class RestDoor:
                 f"{request.method} {request.path}: {refusal.reason} (answered {answer.status})"
             )
         return answer
-
-
-def _decoded(sent: dict[str, str]) -> dict[str, str]:
-    """ "REST APIs decode URL-encoded request parameters before passing them to backend
-    integrations"
-    (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html)."""
-    return {name: unquote(value) if "%" in value else value for name, value in sent.items()}
 
 
 def _answering(made: Response) -> Run:

@@ -4,6 +4,13 @@ Sources: "Input format of a Lambda function for proxy integration"
 (https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html)
 and the table of ``$context``
 (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html).
+What these pages leave open is as recorded from AWS, in https://github.com/localstack/localstack
+(tests/aws/services/apigateway/test_apigateway_lambda.snapshot.json) and
+https://github.com/hotsock/voker (vokerhttp/testdata/apigwv1-request.json):
+
+* Path parameters stay encoded as they were sent, those of the query string are decoded.
+* Slashes at the start of the path become one, but not in ``requestContext.path``.
+* Three headers are written as API Gateway writes them, all others as they were sent.
 """
 
 from __future__ import annotations
@@ -48,6 +55,7 @@ _DROPPED = frozenset(
 )
 _ADDED = frozenset({"x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"})
 _LEFT_OUT = _DROPPED | _ADDED
+_WRITTEN = {"authorization": "Authorization", "host": "Host", "user-agent": "User-Agent"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +110,7 @@ def prepared(call: Call) -> Prepared:
 
 
 def event(call: Call) -> dict[str, Any]:
-    """The event for ``call``: a dict that is ready for ``orjson.dumps``.
-
-    The path is passed on as it was sent, parameters of path and query are decoded.
-    """
+    """The event for ``call``: a dict that is ready for ``orjson.dumps``."""
     fixed = prepared(call)
     request = call.request
     query = request.query
@@ -114,13 +119,16 @@ def event(call: Call) -> dict[str, Any]:
         query = query.replace(";", "&")
     single, multi = query_maps(query)
     headers, multi_headers = header_maps(_headers(call, fixed))
+    path = request.path
+    if path.startswith("//"):
+        path = "/" + path.lstrip("/")
     binary = fixed.binary
     body, encoded = body_text(
         request.body, binary is not None and binary(media_type(request.header("content-type")))
     )
     return {
         "resource": fixed.resource,
-        "path": request.path,
+        "path": path,
         "httpMethod": request.method,
         "headers": headers,
         "multiValueHeaders": multi_headers,
@@ -174,18 +182,25 @@ def request_context(call: Call) -> dict[str, Any]:
     return context
 
 
+def header_name(name: str) -> str:
+    """The name of a request's header as API Gateway sees it, which counts in mappings and
+    validators."""
+    return _WRITTEN.get(name.lower(), name)
+
+
 def _headers(call: Call, fixed: Prepared) -> Headers:
     """The request's headers as API Gateway passes them on, with those that it adds."""
     request = call.request
-    joined = request.joined
-    headers = request.headers
-    if not joined.keys().isdisjoint(_LEFT_OUT):
-        headers = [pair for pair in headers if pair[0].lower() not in _LEFT_OUT]
+    headers = [
+        (_WRITTEN.get(lower, name), value)
+        for name, value in request.headers
+        if (lower := name.lower()) not in _LEFT_OUT
+    ]
     # "The Authorization header is dropped if it contains a Signature Version 4 signature or if
     # AWS_IAM authorization is used" (Important notes).
-    authorization = joined.get("authorization")
+    authorization = request.joined.get("authorization")
     if authorization is not None and (fixed.signed or authorization.startswith("AWS4-HMAC-SHA256")):
-        headers = [pair for pair in headers if pair[0].lower() != "authorization"]
+        headers = [pair for pair in headers if pair[0] != "Authorization"]
     return [
         *headers,
         ("X-Amzn-Trace-Id", call.trace_id),

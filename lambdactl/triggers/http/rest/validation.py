@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lambdactl.manifest.apis import Api, Route
 from lambdactl.triggers.http.calls import Call, Refusal
 from lambdactl.triggers.http.fields import media_type, query_maps
+from lambdactl.triggers.http.rest.event import header_name
 
 if TYPE_CHECKING:
     from lambdactl.triggers.http.rest.models import Model
@@ -68,7 +69,7 @@ def _parameters(route: Route) -> Check | None:
         query = query_maps(request.query)[0] or {}
         # "Header names and query parameters are processed in a case-sensitive way"
         # (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html).
-        headers = dict(request.headers)
+        headers = {header_name(name): value for name, value in request.headers}
         places: Mapping[str, Mapping[str, str]] = {
             "header": headers,
             "path": call.parameters,
@@ -86,7 +87,7 @@ def _parameters(route: Route) -> Check | None:
 
 def _hint(missing: list[str], headers: list[tuple[str, str]]) -> str | None:
     """A word on headers that are there in other letters."""
-    sent = {name.lower(): name for name, _ in headers}
+    sent = {name.lower(): header_name(name) for name, _ in headers}
     for name in missing:
         other = sent.get(name.lower())
         if other not in (None, name):
