@@ -20,7 +20,7 @@ from lambdactl.execution.watch_sources import POLL_S
 from lambdactl.manifest.model import App, Function
 from lambdactl.manifest.noted import noting
 from lambdactl.manifest.routes import apis_of
-from lambdactl.triggers.http.builds import Job, Key, jobs_of, sources_of
+from lambdactl.triggers.http.builds import Job, Key, built_before, jobs_of, sources_of
 
 PACE_S = 0.03
 """A first save is taken up at once; in a burst of them (a git checkout) one in this time."""
@@ -71,10 +71,14 @@ class Built:
 @dataclass(frozen=True, slots=True)
 class Failed:
     """What was there before goes on being served. ``functions`` names those whose build failed; it
-    is empty where the manifest is broken."""
+    is empty where the manifest is broken.
+
+    :ivar bare: the functions have no code from an earlier build either.
+    """
 
     error: Exception
     functions: tuple[str, ...] = ()
+    bare: bool = False
 
 
 Happening = Reloaded | Rerouted | Built | Failed
@@ -237,7 +241,8 @@ class Reloading:
         # What the build has written is known before it counts as ended.
         self._pump()
         if error is not None:
-            self._happened(Failed(error, job.names))
+            bare = not built_before(self._served.app, job.names)
+            self._happened(Failed(error, job.names, bare))
             return
         self._happened(Built(job.names, seconds))
         self._reload(dict.fromkeys(job.names))
@@ -251,23 +256,26 @@ class Reloading:
             keep(self._tasks, self._read(path))
 
     async def _read(self, path: Path | None) -> None:
-        loop = asyncio.get_running_loop()
         try:
             while self._read_again:
                 self._read_again = False
-                begun = loop.time()
-                reading = await asyncio.to_thread(read, self._load)
-                if self._read_again:
-                    continue
-                if reading.app is not None:
-                    await self._take_over(reading.app, reading.files, path, begun)
-                else:
-                    assert reading.error is not None
-                    await self._keep_on(reading.error, reading.files)
-        except Exception as error:
-            self._happened(Failed(error))
+                try:
+                    await self._read_once(path)
+                except Exception as error:
+                    self._happened(Failed(error))
         finally:
             self._reading = False
+
+    async def _read_once(self, path: Path | None) -> None:
+        begun = asyncio.get_running_loop().time()
+        reading = await asyncio.to_thread(read, self._load)
+        if self._read_again:
+            return
+        if reading.app is not None:
+            await self._take_over(reading.app, reading.files, path, begun)
+        else:
+            assert reading.error is not None
+            await self._keep_on(reading.error, reading.files)
 
     async def _take_over(
         self, app: App, files: frozenset[Path], path: Path | None, begun: float
