@@ -184,7 +184,7 @@ async def _serve(options: Options, view: View, end: asyncio.Future[int | None]) 
         view.happened(what, serving.mounts)
 
     def failed(names: tuple[str, ...], error: Exception) -> None:
-        happened(Failed(error, names))
+        happened(Failed(error, names, bare=not builds.built_before(app, names)))
 
     reloading: Reloading | None = None
     keys = None
@@ -273,14 +273,23 @@ class _Loader:
 
 
 def _doubts(app: App) -> list[errors.Problem]:
-    """What is doubtful in the manifest, and code that is not there: a function without it answers
-    with its error, which is no reason not to serve the others."""
+    """What is doubtful in the manifest, code that is not there and functions that can't run here:
+    they answer with their error, which is no reason not to serve the others."""
     from dataclasses import replace
 
     from lambdactl import manifest
+    from lambdactl.execution.runtimes import unable
+    from lambdactl.manifest.routes import apis_of
 
-    missing = manifest.check_code(app, list(app.functions))
-    return [*app.warnings, *(replace(problem, severity="warning") for problem in missing)]
+    found = list(manifest.check_code(app, list(app.functions)))
+    served = {route.integration.function for api in apis_of(app) for route in api.routes}
+    for function in app.functions.values():
+        refused = unable(function) if function.name in served else None
+        where = function.places.get("code") or function.where
+        if refused is not None and where is not None:
+            message = f"routes to {function.name} fail here: {refused.message}"
+            found.append(errors.Problem(message, where, refused.hint, code="not-supported"))
+    return [*app.warnings, *(replace(problem, severity="warning") for problem in found)]
 
 
 def _ports(given: tuple[str, ...]) -> tuple[int, dict[str, int]]:

@@ -188,6 +188,9 @@ class View:
         if self._json:
             self._document("error", functions=what.functions, **_described(error))
         self.report(error)
+        if what.bare:
+            self._say(f"requests to {_names(what.functions)} fail until a build succeeds", None)
+            return
         last = f"code of {_names(what.functions)}" if what.functions else "good manifest"
         self._say(f"the last {last} goes on being served", None)
 

@@ -78,11 +78,9 @@ def find(
     """
     if runtime.startswith("provided"):
         return None
-    if _ONLY_IN_CONTAINERS.match(runtime):
-        raise EnvironmentStartError(
-            f"{runtime} needs --container",
-            hint="java and dotnet run only in containers, which this version doesn't have yet",
-        )
+    refused = container_needed(runtime)
+    if refused is not None:
+        raise refused
     match = _RUNTIME.fullmatch(runtime)
     if match is None:
         raise UserError(f"there is no runtime {runtime!r}")
@@ -115,6 +113,16 @@ def find(
         found,
         warning=f"function asks for {runtime}, running on {runs} ({found.path}): "
         + _advice(language, asked, env),
+    )
+
+
+def container_needed(runtime: str) -> EnvironmentStartError | None:
+    """Why ``runtime`` is no matter of an interpreter, where it is none."""
+    if not _ONLY_IN_CONTAINERS.match(runtime):
+        return None
+    return EnvironmentStartError(
+        f"{runtime} needs --container",
+        hint="java and dotnet run only in containers, which this version doesn't have yet",
     )
 
 

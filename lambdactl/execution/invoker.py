@@ -16,7 +16,7 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from lambdactl.artifacts import merge, unpack
-from lambdactl.errors import EnvironmentStartError, EventError, LambdactlError, UserError
+from lambdactl.errors import EventError, LambdactlError, UserError
 from lambdactl.execution import credentials, missing, runtimes
 from lambdactl.execution.clock import Clock, SystemClock
 from lambdactl.execution.environment import Environment
@@ -337,12 +337,9 @@ class LocalInvoker:
                     if not folder.is_dir():
                         raise
             return folder
-        raise EnvironmentStartError(
-            f"{function.name} is {_KINDS[code.kind]}, which does not run as a process",
-            where=function.where,
-            hint="this version of lambdactl runs folders and zip archives; "
-            "containers come with a later one",
-        )
+        refused = runtimes.unable(function)
+        assert refused is not None, "what is neither a folder nor an archive"
+        raise refused
 
     def _opt(self, function: Function) -> Path | None:
         """The folder that stands for /opt."""
@@ -406,13 +403,6 @@ class LocalInvoker:
     def _tell(self, message: str) -> None:
         if self._warn is not None:
             self._warn(message)
-
-
-_KINDS = {
-    "image": "a container image",
-    "dockerfile": "an image to build from a Dockerfile",
-    "s3": "an archive in S3",
-}
 
 
 def new_trace_id() -> str:

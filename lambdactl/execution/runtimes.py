@@ -103,6 +103,26 @@ class Launch:
         return (wrapper, *self.command)
 
 
+_KINDS = {
+    "image": "a container image",
+    "dockerfile": "an image to build from a Dockerfile",
+    "s3": "an archive in S3",
+}
+
+
+def unable(function: Function) -> EnvironmentStartError | None:
+    """Why ``function`` can't run as a process, whatever is installed; None if it can."""
+    code = function.code
+    if code.kind in _KINDS:
+        return EnvironmentStartError(
+            f"{function.name} is {_KINDS[code.kind]}, which does not run as a process",
+            where=function.where,
+            hint="this version of lambdactl runs folders and zip archives; "
+            "containers come with a later one",
+        )
+    return interpreters.container_needed(function.runtime or "")
+
+
 def prepare(
     function: Function,
     *,

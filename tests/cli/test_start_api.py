@@ -507,6 +507,30 @@ apis:
     server.becomes("/orders?q=1", (403, '{"message":"Forbidden"}'))
 
 
+def test_what_can_not_run_here_is_said_at_the_start(
+    start: Callable[..., Server], project: Path
+) -> None:
+    (project / "lambdactl.yaml").write_text(
+        MANIFEST
+        + """
+  picture:
+    code: {image: "repo:tag"}
+    triggers: [{http: {path: /picture}}]
+  old: {code: src, runtime: java21, handler: a.B, triggers: [{http: {path: /old}}]}
+  idle: {code: {image: "repo:tag"}}
+"""
+    )
+    server = start("--output", "json")
+    documents(server, "start")
+    told = documents(server, "warning")
+    assert [one["message"] for one in told] == [
+        "routes to picture fail here: picture is a container image, "
+        "which does not run as a process",
+        "routes to old fail here: java21 needs --container",
+    ]
+    assert all(one["where"].startswith("lambdactl.yaml:") for one in told)
+
+
 def test_a_doubt_that_a_save_brings_is_told_once(
     start: Callable[..., Server], project: Path
 ) -> None:
@@ -551,6 +575,23 @@ def test_a_build_comes_first_and_its_failure_is_shown(
     assert "src/app.py(1,1): a mistake\n" in err
     assert "error: the build failed: `sh make.sh` ended with 3" in err
     assert server.get("/orders") == (200, "two")
+
+
+def test_a_first_build_that_fails_leaves_nothing_to_serve(
+    start: Callable[..., Server], project: Path
+) -> None:
+    (project / "lambdactl.yaml").write_text(
+        MANIFEST.replace("code: src,", "code: dist, build: sh make.sh,")
+    )
+    build = project / "make.sh"
+    build.write_text("exit 3\n")
+    server = start()
+    server.until("orders, page fail until a build succeeds")
+    assert server.get("/orders")[0] == 500
+    build.write_text("mkdir -p dist && cp src/app.py dist/app.py\n")
+    server.becomes("/orders", (200, "one"))
+    build.write_text("exit 3\n")
+    server.until("the last code of orders, page goes on being served")
 
 
 @pytest.mark.slow

@@ -46,6 +46,12 @@ def output_of(function: Function) -> Path | None:
     return None if function.code.path == build.folder else function.code.path
 
 
+def built_before(app: App, names: Iterable[str]) -> bool:
+    """Whether there is code from an earlier build for any of ``names``."""
+    paths = (app.functions[name].code.path for name in names if name in app.functions)
+    return any(path is not None and path.exists() for path in paths)
+
+
 def sources_of(build: Build) -> list[Path]:
     """What there is to watch for a build: files and folders, without the patterns' wildcards."""
     if not build.watch:
