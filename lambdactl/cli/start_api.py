@@ -136,6 +136,7 @@ async def _main(options: Options, *, debug: bool) -> int | None:
     end: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
     _end_on_signals(end)
     view = View(output=options.output, logs=options.logs, debug=debug)
+    asyncio.get_running_loop().set_exception_handler(reporting(view))
     try:
         serving = asyncio.create_task(_serve(options, view, end))
         end.add_done_callback(lambda _: serving.cancel())
@@ -144,6 +145,19 @@ async def _main(options: Options, *, debug: bool) -> int | None:
         return end.result() if end.done() else None
     finally:
         view.close()
+
+
+def reporting(view: View) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
+    """For the event loop: a bug of ours that only it has met is reported like any other."""
+
+    def failed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, Exception):
+            view.report(error)
+        else:
+            loop.default_exception_handler(context)
+
+    return failed
 
 
 async def _serve(options: Options, view: View, end: asyncio.Future[int | None]) -> None:
