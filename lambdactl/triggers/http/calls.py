@@ -90,7 +90,8 @@ class Allowed:
 class Call:
     """A request, the route that takes it, and what is found out about it on the way.
 
-    :ivar parameters: path parameters, decoded where the API's kind decodes them (a REST API does not).
+    :ivar parameters: path parameters, decoded where the API's kind decodes them (a REST API does
+        not).
     :ivar prepared: what the door has worked out about the route in advance, for its own steps.
     """
 

@@ -141,6 +141,7 @@ class RestDoor:
         from lambdactl.triggers.http.rest.integrations import runner
 
         run = runner(self.api, route, self._setting)
+        traced = route.integration.kind not in ("mock", "http_proxy")
 
         async def mapped(call: Call) -> Response | None:
             timer = limit(call.request, route.integration.timeout_s, lambda: self._late(call))
@@ -149,7 +150,8 @@ class RestDoor:
             finally:
                 timer.cancel()
             sent = {name.lower() for name, _ in made.headers}
-            made.headers.extend(pair for pair in own_headers(call) if pair[0].lower() not in sent)
+            own = own_headers(call, traced=traced)
+            made.headers.extend(pair for pair in own if pair[0].lower() not in sent)
             return made
 
         return mapped
@@ -191,6 +193,7 @@ class RestDoor:
 
 def _answering(made: Response) -> Run:
     async def run(call: Call) -> Response:
-        return Response(made.status, [*made.headers, *own_headers(call)], made.body)
+        own = own_headers(call, traced=False)
+        return Response(made.status, [*made.headers, *own], made.body)
 
     return run

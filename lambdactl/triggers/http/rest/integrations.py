@@ -39,6 +39,26 @@ from lambdactl.triggers.http.rest.vtl.values import text
 
 Run = Callable[[Call], Awaitable[Response]]
 
+# As recorded in https://github.com/localstack/localstack,
+# tests/aws/services/apigateway/test_apigateway_integrations.snapshot.json,
+# test_apigateway_header_remapping_aws and test_apigateway_header_remapping_http: headers of an
+# integration request that API Gateway fails to call Lambda with, and those that a mapped response
+# can have under another name only.
+_NOT_FOR_LAMBDA = frozenset(
+    {
+        *("authorization", "connection", "content-length", "expect", "proxy-authenticate"),
+        *("te", "transfer-encoding"),
+    }
+)
+_REMAPPED = frozenset(
+    {
+        *("authorization", "connection", "content-length", "content-md5", "date", "expect", "host"),
+        *("max-forwards", "proxy-authenticate", "server", "trailer", "upgrade", "user-agent"),
+        "www-authenticate",
+    }
+)
+_DROPPED = "transfer-encoding"
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -204,6 +224,12 @@ def _lambda(setting: Setting) -> Backend:
                 f"Could not parse request body into json: {error}",
                 reason=f"the event made by the request template is no JSON: {error}",
             ) from error
+        for name in mapped.header:
+            if name.lower() in _NOT_FOR_LAMBDA:
+                raise Refusal(
+                    "API_CONFIGURATION_ERROR",
+                    reason=f"the header {name} can't be mapped for Lambda: API Gateway sets it",
+                )
         kinds = [
             values[-1].strip("'")
             for name, values in mapped.header.items()
@@ -248,7 +274,7 @@ def _respond(route: Route, setting: Setting) -> Callable[[Facts, Outcome], Respo
     def respond(known: Facts, outcome: Outcome) -> Response:
         at = select(outcome.selector)
         line, mapping, found = lines[at]
-        headers = mapping(known, outcome.answer)
+        headers = _outgoing(mapping(known, outcome.answer))
         body = _answered(known.call, line.content_handling, outcome.answer)
         template = for_response(found, known.call.request.header("accept"))
         if template is not None:
@@ -260,6 +286,14 @@ def _respond(route: Route, setting: Setting) -> Callable[[Facts, Outcome], Respo
         return Response(status, headers, body)
 
     return respond
+
+
+def _outgoing(mapped: Headers) -> Headers:
+    return [
+        (f"x-amzn-Remapped-{name}" if lower in _REMAPPED else name, value)
+        for name, value in mapped
+        if (lower := name.lower()) != _DROPPED
+    ]
 
 
 def _selector(route: Route, what: str, setting: Setting) -> Callable[[str], int]:

@@ -127,22 +127,30 @@ def _request_source(source: str) -> RequestSource | None:
 
 
 def _request_body(expression: str) -> RequestSource | None:
-    if not expression:
-        return lambda facts: [facts.body] if facts.body else []
-    read = _reader(expression)
+    """``method.request.body``, and what a JSONPath finds in it.
+
+    A missing body is ``{}``; one that starts as an object must be JSON, even where all of it is
+    wanted, and one that does not is text without parts (seen at AWS by the tests of
+    https://github.com/localstack/localstack,
+    tests/unit/services/apigateway/test_parameters_mapping.py).
+    """
+    read = _reader(expression) if expression else lambda document: []
     if read is None:
         return None
 
     def body(facts: Facts) -> Values:
+        found: Values = []
         try:
-            return read(loads(facts.body or "{}"))
+            found = read(loads(facts.body or "{}"))
         except ValueError as error:
-            raise Refusal(
-                "BAD_REQUEST_BODY",
-                "Invalid JSON in request body",
-                validation="[Unknown error parsing request body]",
-                reason=f"the parameter mapping of `{expression}` wants JSON: {error}",
-            ) from error
+            if facts.body.lstrip().startswith("{"):
+                raise Refusal(
+                    "BAD_REQUEST_BODY",
+                    "Invalid JSON in request body",
+                    validation="[Unknown error parsing request body]",
+                    reason=f"a mapping of `method.request.body` wants JSON: {error}",
+                ) from error
+        return found if expression else [facts.body or "{}"]
 
     return body
 

@@ -83,9 +83,24 @@ def test_places_of_a_request() -> None:
 
 
 def test_a_body_that_is_no_json_is_refused() -> None:
-    with pytest.raises(Refusal) as caught:
-        mapped("method.request.body.a", '{"a":')
-    assert caught.value.type == "BAD_REQUEST_BODY"
+    for source in ("method.request.body.a", "method.request.body"):
+        with pytest.raises(Refusal) as caught:
+            mapped(source, "\n{wrongjson")
+        assert caught.value.type == "BAD_REQUEST_BODY"
+        assert caught.value.message == "Invalid JSON in request body"
+
+
+@pytest.mark.parametrize(
+    ("source", "body", "values"),
+    [
+        ("method.request.body", "", ["{}"]),
+        ("method.request.body", "<This is a body value>", ["<This is a body value>"]),
+        ("method.request.body.a", "<This is a body value>", []),
+        ("method.request.body.petstore.pets[0].name", '{"petstore":{"pets":{"name":"a"}}}', []),
+    ],
+)
+def test_bodies_that_are_no_json_objects(source: str, body: str, values: list[str]) -> None:
+    assert mapped(source, body) == values
 
 
 def answered(source: str, answer: Answer) -> list[tuple[str, str]]:

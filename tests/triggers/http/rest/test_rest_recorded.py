@@ -13,7 +13,12 @@ from typing import Any
 
 import pytest
 
-from tests.triggers.http.rest.serving import Served, api, route
+from lambdactl.manifest.apis import Integration, IntegrationResponse, Validator
+from tests.triggers.http.backend import Backend, backend
+from tests.triggers.http.rest.serving import Served, api, header, route
+
+ADDED = ("x-amzn-RequestId", "x-amz-apigw-id", "X-Amzn-Trace-Id")
+OK = IntegrationResponse(200)
 
 
 def proxied(target: str, method: str = "GET", **more: Any) -> dict[str, Any]:
@@ -151,3 +156,179 @@ def test_formats_of_responses(answer: dict[str, Any], status: int, body: bytes) 
     made = Served(api(route()), lambda *_: answer).ask()
     assert (made.status, made.body) == (status, body)
     assert ("test-header", "value") in made.headers or "headers" not in answer
+
+
+def served(integration: Integration, **more: Any) -> Served:
+    return Served(api(route("/x", "ANY", integration=integration, **more)), lambda *_: {"a": 1})
+
+
+# --- Headers of integrations: test_apigateway_header_remapping_* ----------------------------------
+
+MAPPED = (
+    *("Accept", "Accept-Charset", "Accept-Encoding", "Age", "Authorization", "Connection"),
+    *(
+        "Content-Encoding",
+        "Content-Length",
+        "Content-MD5",
+        "Content-Type",
+        "Date",
+        "Expect",
+        "Host",
+    ),
+    *("Max-Forwards", "Pragma", "Proxy-Authenticate", "Range", "Referer", "Server", "TE"),
+    *("Transfer-Encoding", "Trailer", "Upgrade", "User-Agent", "Via", "Warn", "WWW-Authenticate"),
+)
+REMAPPED = (
+    *("Authorization", "Connection", "Content-Length", "Content-MD5", "Date", "Expect", "Host"),
+    *("Max-Forwards", "Proxy-Authenticate", "Server", "Trailer", "Upgrade", "User-Agent"),
+    "WWW-Authenticate",
+)
+
+
+@pytest.mark.parametrize("kind", ["mock", "lambda"])
+def test_headers_that_a_response_is_mapped_to(kind: Any) -> None:
+    parameters = {f"method.response.header.{name}": f"'param_{name}'" for name in MAPPED}
+    made = served(
+        Integration(
+            kind,
+            function="hello",
+            request_templates={"application/json": '{"statusCode": 200}'},
+            responses=(IntegrationResponse(200, parameters=parameters),),
+        )
+    ).ask("/x")
+    kept = set(MAPPED) - set(REMAPPED) - {"Transfer-Encoding"}
+    assert {pair for pair in made.headers if pair[0] not in ADDED} == {
+        *((name, f"param_{name}") for name in kept),
+        *((f"x-amzn-Remapped-{name}", f"param_{name}") for name in REMAPPED),
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Content-Length", "Transfer-Encoding", "Authorization", "Connection", "Expect"),
+        *("Proxy-Authenticate", "TE"),
+    ],
+)
+def test_headers_that_lambda_is_not_called_with(name: str) -> None:
+    found = served(
+        Integration(
+            "lambda",
+            function="hello",
+            request_parameters={f"integration.request.header.{name}": "'1'"},
+            responses=(OK,),
+        )
+    )
+    made = found.ask("/x")
+    assert (made.status, made.body) == (500, b'{"message": "Internal server error"}')
+    assert header(made, "x-amzn-ErrorType") == "InternalServerErrorException"
+    assert found.functions.events == []
+    assert len(found.told) == 1
+
+
+@pytest.fixture(scope="module")
+def server() -> Any:
+    with backend() as running:
+        yield running
+
+
+SENT = (
+    *("Accept", "Accept-Charset", "Age", "Authorization", "Content-Encoding", "Content-MD5"),
+    *("Date", "Max-Forwards", "Pragma", "Range", "Referer", "Server", "Trailer", "Upgrade"),
+    *("User-Agent", "Warn", "WWW-Authenticate"),
+)
+
+
+@pytest.mark.parametrize("kind", ["http", "http_proxy"])
+def test_mapped_headers_that_do_not_reach_an_endpoint(server: Backend, kind: Any) -> None:
+    mapped = (*SENT, "Connection", "Expect", "Proxy-Authenticate", "TE", "Via")
+    found = served(
+        Integration(
+            kind,
+            uri=server.url,
+            method="POST",
+            request_parameters={f"integration.request.header.{name}": "'1'" for name in mapped},
+            responses=(OK,),
+        )
+    )
+    assert found.ask("/x").status == 200
+    seen = server.seen[-1]["headers"]
+    own = {"host", "content-length", "content-type", "x-amzn-apigateway-api-id", "x-amzn-trace-id"}
+    names = {name.lower() for name, _ in seen} - own
+    assert {name for name in names if not name.startswith("x-forwarded-")} == {
+        name.lower() for name in SENT
+    }
+
+
+def test_what_an_http_endpoint_is_told_without_a_body(server: Backend) -> None:
+    """ "no-param-integration" of test_apigateway_header_remapping_http[HTTP]"""
+    integration = Integration("http", uri=server.url, method="POST", responses=(OK,))
+    served(integration).ask("/x", headers={"Content-Type": "application/json", "Age": "1"})
+    assert {name.lower() for name, _ in server.seen[-1]["headers"]} == {
+        *("accept", "content-length", "host", "user-agent", "x-amzn-apigateway-api-id"),
+        "x-amzn-trace-id",
+    }
+
+
+# --- Which answers have a trace id: test_invocation_trace_id and the above ------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "traced"),
+    [
+        *(("mock", False), ("lambda_proxy", True), ("lambda", True), ("http", True)),
+        ("http_proxy", False),
+    ],
+)
+def test_answers_with_a_trace_id(server: Backend, kind: Any, traced: bool) -> None:
+    integration = Integration(
+        kind,
+        function="hello",
+        uri=server.url,
+        request_templates={"application/json": '{"statusCode": 200}'},
+        responses=(OK,),
+    )
+    found = Served(api(route("/x", integration=integration)), {"statusCode": 200})
+    made = found.ask("/x")
+    assert made.status == 200
+    assert header(made, "x-amzn-RequestId") is not None
+    assert (header(made, "X-Amzn-Trace-Id") is not None) is traced
+
+
+# --- Validators: test_api_gateway_request_validator -----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "missing"),
+    [
+        ("", {}, "x-header-param, issuer, qs1"),
+        ("?qs1=test", {}, "x-header-param, issuer"),
+        ("", {"x-header-param": "test"}, "issuer, qs1"),
+    ],
+)
+def test_required_parameters(query: str, headers: dict[str, str], missing: str) -> None:
+    wanted = ("path.issuer", "querystring.qs1", "header.x-header-param")
+    one = route(
+        "/nested/{test}",
+        "POST",
+        validator=Validator(parameters=True, body=True),
+        request_parameters={f"method.request.{name}": True for name in wanted},
+    )
+    made = Served(api(one)).ask(f"/nested/value{query}", "POST", headers=headers)
+    assert made.status == 400
+    assert json.loads(made.body) == {"message": f"Missing required request parameters: [{missing}]"}
+    assert header(made, "x-amzn-ErrorType") == "BadRequestException"
+
+
+# --- Routing: test_routing_not_found --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("target", "method"), [("/not-there", "GET"), ("/pets", "POST")])
+def test_a_route_that_is_not_there(target: str, method: str) -> None:
+    made = Served(api(route("/pets"))).ask(target, method)
+    assert (made.status, json.loads(made.body)) == (
+        403,
+        {"message": "Missing Authentication Token"},
+    )
+    assert header(made, "x-amzn-ErrorType") == "MissingAuthenticationTokenException"
+    assert header(made, "X-Amzn-Trace-Id") is None
