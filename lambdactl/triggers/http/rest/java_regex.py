@@ -9,6 +9,7 @@ What the two languages write differently is rewritten here: https://docs.oracle.
 from __future__ import annotations
 
 import re
+import warnings
 from functools import lru_cache
 
 _CLASSES = {
@@ -40,7 +41,7 @@ _TOKEN = re.compile(
     r"|\\p\{(?P<is>\w+)\}|\\P\{(?P<isnt>\w+)\}"
     r"|\\(?P<escape>.)"
     r"|\(\?<(?P<group>[A-Za-z]\w*)>"
-    r"|(?P<open>\[)|(?P<close>\])",
+    r"|(?P<open>\[)|(?P<close>\])|(?P<both>&&)",
     re.DOTALL,
 )
 _REPLACEMENT = re.compile(r"\\(.)|\$(\d+)|\$\{(\w+)\}", re.DOTALL)
@@ -62,6 +63,8 @@ def compiled(pattern: str) -> re.Pattern[str]:
             return _class(name, inside=depth > 0, negated=found["isnt"] is not None)
         if found["group"]:
             return f"(?P<{found['group']}>"
+        if depth and (found["open"] or found["both"]):
+            raise ValueError(f"{pattern}: sets within sets can't be written for Python")
         if found["open"]:
             depth += 1
         elif found["close"]:
@@ -80,7 +83,10 @@ def compiled(pattern: str) -> re.Pattern[str]:
         return found[0]
 
     try:
-        return re.compile(_TOKEN.sub(rewritten, pattern), re.ASCII if _ascii(pattern) else 0)
+        with warnings.catch_warnings():
+            # Of what may mean something else one day (`--` in a set); to Java it is what it is.
+            warnings.simplefilter("ignore", FutureWarning)
+            return re.compile(_TOKEN.sub(rewritten, pattern), re.ASCII if _ascii(pattern) else 0)
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"{pattern} is no regular expression: {error}") from None
 

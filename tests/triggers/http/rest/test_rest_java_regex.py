@@ -12,6 +12,7 @@ from lambdactl.triggers.http.rest.java_regex import compiled, replacement
 
 
 # https://docs.oracle.com/javase/8/docs/api/java/util/regex/Pattern.html
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
     ("pattern", "matches", "misses"),
     [
@@ -31,6 +32,7 @@ from lambdactl.triggers.http.rest.java_regex import compiled, replacement
         ("\\w+\\z", "ab_1", "é"),
         ("a\\R", "a\r\n", "a"),
         ("a\\h+b", "a \tb", "ab"),
+        ("[+--]", ",", "x"),
     ],
 )
 def test_patterns(pattern: str, matches: str, misses: str) -> None:
@@ -40,6 +42,13 @@ def test_patterns(pattern: str, matches: str, misses: str) -> None:
         return
     assert compiled(pattern).fullmatch(matches)
     assert not compiled(pattern).fullmatch(misses)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("pattern", ["[a[b]]", "[a-z&&[^b]]", "[a&&b]"])
+def test_what_python_has_no_words_for_is_said(pattern: str) -> None:
+    with pytest.raises(ValueError, match="sets within sets"):
+        compiled(pattern)
 
 
 @pytest.mark.parametrize(
