@@ -385,6 +385,7 @@ def test_what_is_stopped_as_it_starts_leaves_nothing(tmp_path: Path, folder: Pat
     aio.run(work())
 
 
+@pytest.mark.slow
 def test_a_large_archive_holds_nobody_up(tmp_path: Path) -> None:
     files = {f"lib/m{number}.py": "x = 1\n" * 500 for number in range(3000)}
     archive = zipped(tmp_path / "code.zip", {"app.py": HELLO, **files})
