@@ -390,6 +390,7 @@ class LocalInvoker:
             task=launch.task,
             root=self.app.root,
             program=Path(launch.command[0]),
+            version=launch.version,
             layers=tuple(
                 self.app.layers[layer].path for layer in function.layers if layer in self.app.layers
             ),

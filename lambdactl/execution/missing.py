@@ -44,7 +44,7 @@ class Surroundings:
     :ivar family: python, nodejs or ruby.
     :ivar task: the folder of its code.
     :ivar root: the manifest's folder.
-    :ivar program: the interpreter.
+    :ivar program: the interpreter; ``version`` is its ``3.1``.
     :ivar layers: the folders of its layers, before they are merged.
     :ivar source: where the code is made from, if it is built.
     """
@@ -55,6 +55,7 @@ class Surroundings:
     task: Path
     root: Path
     program: Path
+    version: str
     layers: tuple[Path, ...] = ()
     source: Path | None = None
 
@@ -128,10 +129,13 @@ def _nodejs(name: str, about: Surroundings) -> str | None:
 def _ruby(name: str, about: Surroundings) -> str | None:
     if (about.task / f"{name}.rb").is_file():
         return None
+    # The folder of a user's own gems is none of those that a function sees.
+    gems = about.task / f"vendor/bundle/ruby/{about.version}.0"
+    install = f"gem install --install-dir {_shown(gems)}"
     if _BROUGHT_ALONG["ruby"].match(name):
         return (
             f"{about.function} needs {name}: Lambda's Ruby runtimes bring the AWS SDK along, this "
-            f"machine doesn't: gem install {name}"
+            f"machine doesn't: {install} {name}"
         )
     gemfile = next(
         (each for each in _upwards(about.task, about.root) if (each / "Gemfile").is_file()), None
@@ -139,7 +143,7 @@ def _ruby(name: str, about: Surroundings) -> str | None:
     if gemfile is None:
         return (
             f"{about.function} needs {name}, which is not installed here: "
-            f"gem install {name.partition('/')[0]}"
+            f"{install} {name.partition('/')[0]}"
         )
     there = _shown(gemfile)
     # Bundler takes it from the Gemfile's folder.

@@ -19,7 +19,9 @@ def about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Surroundings:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "src").mkdir()
     program = Path("/usr/bin/program")
-    return Surroundings("orders", "app.handler", "python", tmp_path / "src", tmp_path, program)
+    return Surroundings(
+        "orders", "app.handler", "python", tmp_path / "src", tmp_path, program, "3.1"
+    )
 
 
 def told(about: Surroundings, message: str) -> str | None:
@@ -117,9 +119,10 @@ def test_ruby(about: Surroundings) -> None:
     about = replace(about, family="ruby")
     said = told(about, "cannot load such file -- aws-sdk-s3")
     assert said is not None
-    assert said.endswith("machine doesn't: gem install aws-sdk-s3")
+    install = "gem install --install-dir src/vendor/bundle/ruby/3.1.0"
+    assert said.endswith(f"machine doesn't: {install} aws-sdk-s3")
     said = told(about, "cannot load such file -- sinatra/base")
-    assert said == "orders needs sinatra/base, which is not installed here: gem install sinatra"
+    assert said == (f"orders needs sinatra/base, which is not installed here: {install} sinatra")
     (about.root / "Gemfile").touch()
     said = told(about, "cannot load such file -- sinatra/base")
     assert said is not None
