@@ -12,8 +12,14 @@ and TestRequestIdHandling) tell what these pages do not:
 * under ``RESPONSE_STREAM`` what a function returns that does not stream is sent as it is: its
   ``statusCode`` and ``body`` are not read.
 
-Unlike an HTTP API a function URL passes the path on percent-encoded
-(https://github.com/middleapi/standard-server/pull/93).
+* what a function returns without a ``statusCode`` is written anew, as JSON without spaces;
+* ``Forbidden`` comes with a link (test_lambda.snapshot.json, of November 2025).
+
+An event that was captured (https://github.com/hotsock/voker,
+vokerhttp/testdata/functionurl-request.json) shows that ``rawPath`` is percent-encoded while
+``requestContext.http.path`` is not, that cookies are among the headers, too, and that the account
+of who calls a URL that is open to all is ``anonymous`` (so it is in
+https://github.com/localstack/localstack/pull/6342).
 """
 
 from __future__ import annotations
@@ -40,6 +46,10 @@ _TOO_LARGE = (
     b'{"Type":"User","message":"Request must be smaller than 6291456 bytes'
     b' for the InvokeFunction operation"}'
 )
+_FORBIDDEN = (
+    b'{"Message":"Forbidden. For troubleshooting Function URL authorization issues, see:'
+    b' https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"}'
+)
 
 Check = Callable[[Call], Awaitable[None]]
 
@@ -63,13 +73,13 @@ def event(call: Call) -> dict[str, Any]:
         "stageVariables": None,
     }
     context: dict[str, Any] = {
-        "accountId": setting.account,
+        "accountId": setting.account if call.api.auth == "iam" else "anonymous",
         "apiId": identity,
         "authentication": None,
         "authorizer": (call.allowed.shown or None) if call.allowed is not None else None,
         "domainName": f"{identity}.lambda-url.{setting.region}.on.aws",
         "domainPrefix": identity,
-        "http": http_context(request, request.path),
+        "http": http_context(request, request.decoded_path),
         "requestId": call.request_id,
         "routeKey": "$default",
         "stage": "$default",
@@ -127,7 +137,7 @@ class FunctionUrlDoor:
                 return split_prelude(result.payload)
             if result.content_type != JSON:
                 return Response(200, [("Content-Type", result.content_type)], result.payload)
-        return response_v2(result.payload, JSON)
+        return response_v2(result.payload, JSON, compact=True)
 
     async def _streamed(self, call: Call) -> Response | None:
         stream = Stream(call.request, lambda response: self._finished(call, response))
@@ -171,7 +181,7 @@ class FunctionUrlDoor:
 def refused(refusal: Refusal) -> Response:
     """What Lambda answers by itself: 403, 413, 429 and 502.
 
-    A caller that may not call gets ``{"Message":"Forbidden"}``
+    A caller that may not call gets ``Forbidden``
     (https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html), one whose signature is wrong is
     told what is wrong with it (https://github.com/minorun365/html-share/issues/4 has such an
     answer); a throttle has the fields of
@@ -188,7 +198,7 @@ def refused(refusal: Refusal) -> Response:
     if refusal.type in ("INVALID_SIGNATURE", "EXPIRED_TOKEN") and refusal.message:
         named = refusal.context.get("error_type", "InvalidSignatureException")
         return Response(403, _error(named), orjson.dumps({"message": refusal.message}))
-    return Response(403, _error("AccessDeniedException"), b'{"Message":"Forbidden"}')
+    return Response(403, _error("AccessDeniedException"), _FORBIDDEN)
 
 
 def _error(kind: str) -> Headers:

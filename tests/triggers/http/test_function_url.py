@@ -79,6 +79,7 @@ def test_every_documented_field() -> None:
     assert len(identity) == 32
     headers = event.pop("headers")
     assert headers["user-agent"] == "agent"
+    assert headers["cookie"] == "Cookie_1=Value_1; Cookie_2=Value_2"
     assert headers["x-forwarded-for"] == "203.0.113.7"
     assert event == {
         "version": "2.0",
@@ -88,7 +89,7 @@ def test_every_documented_field() -> None:
         "cookies": ["Cookie_1=Value_1", "Cookie_2=Value_2"],
         "queryStringParameters": {"parameter1": "value1,value2", "parameter2": "a&b"},
         "requestContext": {
-            "accountId": "123456789012",
+            "accountId": "anonymous",
             "apiId": identity,
             "authentication": None,
             "authorizer": None,
@@ -96,7 +97,7 @@ def test_every_documented_field() -> None:
             "domainPrefix": identity,
             "http": {
                 "method": "POST",
-                "path": "/my/a%20path",
+                "path": "/my/a path",
                 "protocol": "HTTP/1.1",
                 "sourceIp": "203.0.113.7",
                 "userAgent": "agent",
@@ -127,8 +128,10 @@ def test_the_request_id_is_that_of_the_invocation() -> None:
 @pytest.mark.parametrize(
     ("value", "body"),
     [
-        ({"hello": "world"}, b'{"hello": "world"}'),
-        (["hello", 3, True], b'["hello", 3, true]'),
+        # LocalStack's test_lambda_url_invocation, recorded: Content-Length is 17 and 16.
+        ({"hello": "world"}, b'{"hello":"world"}'),
+        (["hello", 3, True], b'["hello",3,true]'),
+        ({"n": 123456789012345678901, "s": "é"}, '{"n":123456789012345678901,"s":"é"}'.encode()),
         ("hello", b"hello"),
         (3.1, b"3.1"),
         (None, b"null"),
@@ -201,12 +204,17 @@ def test_a_malformed_response() -> None:
 
 
 def test_iam_wants_a_signature() -> None:
-    """https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"""
+    """Recorded: https://github.com/localstack/localstack, test_lambda.snapshot.json,
+    test_lambda_permission_url_invocation and test_lambda_url_persists_after_alias_delete."""
     functions = Functions(lambda *_: "never")
     answer = answered(request("/"), functions, auth="iam")
     assert answer is not None
-    assert (answer.status, answer.body) == (403, b'{"Message":"Forbidden"}')
-    assert "x-amzn-ErrorType" in dict(answer.headers)
+    assert answer.status == 403
+    assert json.loads(answer.body) == {
+        "Message": "Forbidden. For troubleshooting Function URL authorization issues, see:"
+        " https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
+    }
+    assert dict(answer.headers)["x-amzn-ErrorType"] == "AccessDeniedException"
     assert not functions.calls
 
 

@@ -36,13 +36,20 @@ from lambdactl.triggers.http.exchange import Request, Response
 from lambdactl.triggers.http.faults import failure
 from lambdactl.triggers.http.http_api import parameters, response
 from lambdactl.triggers.http.http_api.cors import Policy
-from lambdactl.triggers.http.http_api.event import decoded, event_v1, event_v2, route_key
+from lambdactl.triggers.http.http_api.event import (
+    decodable,
+    decoded,
+    event_v1,
+    event_v2,
+    route_key,
+)
 from lambdactl.triggers.http.throttle import Bucket
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 MAX_TIMEOUT_S = 30.0
 
 _STATUS = {
+    "BAD_REQUEST": 400,
     "UNAUTHORIZED": 401,
     "MISSING_AUTHENTICATION_TOKEN": 403,
     "ACCESS_DENIED": 403,
@@ -126,7 +133,9 @@ class HttpApiDoor:
             return self._refused(request, new_extended_id(), Refusal("RESOURCE_NOT_FOUND"))
         route, values = found
         way = self._ways[id(route)]
-        call = Call(self._setting, self.api, route, request, decoded(values) if values else values)
+        if values:
+            values = {name: decoded(value) for name, value in values.items()}
+        call = Call(self._setting, self.api, route, request, values)
         cors = self._cors
         try:
             passed = await self._pass(way, call, cors)
@@ -138,6 +147,8 @@ class HttpApiDoor:
 
     async def _pass(self, way: _Way, call: Call, cors: Policy | None) -> Response | None:
         request = call.request
+        if not decodable(request.path):
+            raise Refusal("BAD_REQUEST", reason="its path has a % that stands for itself")
         if len(request.body) > MAX_BODY_BYTES:
             raise Refusal("REQUEST_TOO_LARGE")
         if way.bucket is not None and not way.bucket.take():

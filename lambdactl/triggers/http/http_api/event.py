@@ -4,9 +4,13 @@ Every field is on
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html.
 What that page leaves open was seen at the real service by others:
 
-* The path and its parameters are decoded
-  (https://github.com/fastify/aws-lambda-fastify/issues/169, https://github.com/honojs/hono/issues/2156),
-  the raw query string is not (https://github.com/ministackorg/ministack/issues/1035).
+* The path and its parameters are decoded, and then once more: ``%252F`` is a slash. A question mark
+  that the first time brings ends the path, a percent sign that means nothing then is refused
+  (captured from AWS: https://github.com/hotsock/voker, vokerhttp/testdata/ingress-paths.json). The
+  raw query string is not decoded (apigwv2-request.json there).
+* In format 1.0 ``path`` stays as it was sent, ``requestContext.path`` does not, and ``resourceId``
+  is the route's key (recorded: https://github.com/aws/aws-lambda-dotnet,
+  Tools/LambdaTestTool-v2/tests/*.IntegrationTests/Snapshots/V1_UnicodeCharactersInPathHttpV1.json).
 * The domain name is that of the ``Host`` header
   (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html).
 * A named stage stands before the path
@@ -19,6 +23,7 @@ What that page leaves open was seen at the real service by others:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -39,6 +44,7 @@ from lambdactl.triggers.http.fields import (
     stable_id,
 )
 
+_STRAY = re.compile(r"%(?![0-9A-Fa-f]{2})")
 TEXT_TYPES = frozenset({"application/json", "application/javascript", "application/xml"})
 
 
@@ -85,10 +91,14 @@ def event_v2(call: Call) -> dict[str, Any]:
 
 
 def fill_v2(event: dict[str, Any], call: Call, context: dict[str, Any]) -> None:
-    """Add what an HTTP API and a function URL write alike: cookies, headers, query string, body."""
+    """Add what an HTTP API and a function URL write alike: cookies, headers, query string, body.
+    A function URL leaves cookies among the headers, too (captured from AWS:
+    https://github.com/hotsock/voker, vokerhttp/testdata/functionurl-request.json)."""
     request = call.request
     headers = request.joined.copy()
-    cookies = headers.pop("cookie", None)
+    cookies = headers.get("cookie")
+    if cookies is not None and call.api.kind == "http":
+        del headers["cookie"]
     if cookies:
         # One entry a cookie, also where they came in one header.
         event["cookies"] = [cookie.strip() for cookie in cookies.split(";")]
@@ -128,7 +138,10 @@ def event_v1(call: Call) -> dict[str, Any]:
     request, api, setting = call.request, call.api, call.setting
     identity = api_id(api.name)
     domain, prefix, _ = server_name(request.host)
-    path = stage_path(call)
+    path, context_path = request.path, stage_path(call)
+    if api.stage != "$default":
+        path = f"/{api.stage}{path}"
+    key = route_key(call.route)
     single, multi = header_maps(_headers_v1(call))
     query, multi_query = query_maps(request.query)
     body, encoded = body_text(request.body, is_binary(request.joined.get("content-type")))
@@ -151,12 +164,12 @@ def event_v1(call: Call) -> dict[str, Any]:
             "extendedRequestId": call.extended_id,
             "httpMethod": request.method,
             "identity": _identity_v1(call),
-            "path": path,
+            "path": context_path,
             "protocol": "HTTP/1.1",
             "requestId": call.extended_id,
             "requestTime": clf_time(request.received),
             "requestTimeEpoch": int(request.received * 1000),
-            "resourceId": None,
+            "resourceId": None if key == "$default" else key,
             "resourcePath": call.route.path,
             "stage": api.stage,
         },
@@ -175,7 +188,7 @@ def route_key(route: Route) -> str:
 def stage_path(call: Call) -> str:
     """The decoded path, behind the stage if that has a name."""
     request, stage = call.request, call.api.stage
-    path = unquote(request.path) if "%" in request.path else request.path
+    path = decoded(request.path)
     return path if stage == "$default" else f"/{stage}{path}"
 
 
@@ -185,9 +198,17 @@ def is_binary(content_type: str | None) -> bool:
     return not (kind.startswith("text/") or kind in TEXT_TYPES)
 
 
-def decoded(parameters: Mapping[str, str]) -> dict[str, str]:
-    """Path parameters as HTTP APIs pass them on."""
-    return {name: unquote(value) if "%" in value else value for name, value in parameters.items()}
+def decoded(path: str) -> str:
+    """A path, or a parameter of one, as HTTP APIs pass it on."""
+    if "%" not in path:
+        return path
+    once = unquote(path).partition("?")[0]
+    return unquote(once) if "%" in once else once
+
+
+def decodable(path: str) -> bool:
+    """Whether an HTTP API takes this path: what is left after decoding it once can be decoded."""
+    return "%25" not in path or _STRAY.search(unquote(path).partition("?")[0]) is None
 
 
 def _headers_v1(call: Call) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ AWS's own emulator for .NET checks itself against the real service, and tells mo
 (https://github.com/aws/aws-lambda-dotnet, Tools/LambdaTestTool-v2, InvokeResponseExtensions.cs and
 its tests): what is no object with a ``statusCode`` is the body, JSON or not; a string is the body
 without its quotes; an answer without a type is ``text/plain; charset=utf-8``; format 1.0 joins
-``headers`` and ``multiValueHeaders``.
+``headers`` and ``multiValueHeaders``, in this order.
 """
 
 from __future__ import annotations
@@ -36,14 +36,16 @@ HOP_BY_HOP = frozenset(
 # Who serves the answer sets these.
 _OURS = HOP_BY_HOP | {"date"}
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_LONG_NUMBER = re.compile(rb"\d{17}")
 _BREAKS = re.compile(r"[\r\n\0]")
 _WITHOUT_BODY = frozenset({204, 304})
 
 
-def response_v2(payload: bytes, content_type: str = PLAIN) -> Response:
+def response_v2(payload: bytes, content_type: str = PLAIN, *, compact: bool = False) -> Response:
     """The answer for a payload in format 2.0.
 
     :param content_type: of an answer that has a ``statusCode`` but names no type.
+    :param compact: write what has no ``statusCode`` anew, without spaces.
     :raises Refusal: INTEGRATION_FAILURE, with the reason in words.
     """
     try:
@@ -52,8 +54,21 @@ def response_v2(payload: bytes, content_type: str = PLAIN) -> Response:
         return Response(200, [("Content-Type", JSON)], payload)
     if type(result) is dict and "statusCode" in result:
         return _proper(result, content_type)
-    body = result.encode("utf-8", "replace") if type(result) is str else payload
+    if type(result) is str:
+        body = result.encode("utf-8", "replace")
+    elif compact and type(result) in (dict, list):
+        body = _without_spaces(payload, result)
+    else:
+        body = payload
     return Response(200, [("Content-Type", JSON)], body)
+
+
+def _without_spaces(payload: bytes, parsed: Any) -> bytes:
+    if _LONG_NUMBER.search(payload):
+        # More digits than fit in 64 bits would be lost.
+        text = json.dumps(json.loads(payload), separators=(",", ":"), ensure_ascii=False)
+        return text.encode("utf-8", "replace")
+    return orjson.dumps(parsed)
 
 
 def response_v1(payload: bytes) -> Response:
@@ -78,19 +93,21 @@ def malformed(what: str) -> Refusal:
 
 
 def _proper(result: dict[str, Any], content_type: str, *, multi: bool = False) -> Response:
-    headers: Headers = []
+    several: Headers = []
     seen: set[str] = set()
     if multi:
-        _add_multi(result.get("multiValueHeaders"), headers, seen)
+        _add_multi(result.get("multiValueHeaders"), several, seen)
+    headers: Headers = []
     singles = result.get("headers")
     if singles:
         if type(singles) is not dict:
             raise malformed(f"has `headers` that are {_kind(singles)}, not an object")
         for name, value in singles.items():
-            if multi and (name, value) in headers:
+            if (name, value) in several:
                 continue
             add_header(headers, name, value)
             seen.add(name.lower())
+    headers += several
     cookies = None if multi else result.get("cookies")
     if cookies:
         if type(cookies) is not list:

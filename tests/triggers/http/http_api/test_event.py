@@ -201,7 +201,7 @@ def test_every_documented_field_of_format_1_0() -> None:
     assert event == {
         "version": "1.0",
         "resource": "/my/{name}",
-        "path": "/my/a path",
+        "path": "/my/a%20path",
         "httpMethod": "PUT",
         "headers": {"Host": "h", "Header2": "value2", "User-Agent": "agent", **added},
         "multiValueHeaders": {
@@ -228,7 +228,7 @@ def test_every_documented_field_of_format_1_0() -> None:
             "requestId": made.extended_id,
             "requestTime": "04/Mar/2020:19:03:58 +0000",
             "requestTimeEpoch": 1583348638390,
-            "resourceId": None,
+            "resourceId": "ANY /my/{name}",
             "resourcePath": "/my/{name}",
             "stage": "$default",
         },
