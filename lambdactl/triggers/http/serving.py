@@ -151,12 +151,16 @@ class Serving:
                 for name in self.app.functions
                 if name not in app.functions or _runs_otherwise(app, self.app, name)
             ]
-            before, self.app = self.app, app
+            before, trusted = self.app, self._trusts
+            self.app = app
             try:
                 await self._open(apis)
             except BaseException:
-                self.app = before
+                self.app, self._trusts = before, trusted
                 raise
+            if self._trusts != trusted:
+                # All of them have other variables.
+                changed = list(before.functions)
         await self._invoker.reload(changed)
         self._forget(changed)
 
