@@ -93,7 +93,12 @@ def _url(draft: Draft, owned: Owned, resource: Resource) -> list[Trigger]:
         if alias is None and target.qualifier:
             alias = made(target.qualifier, node)
         inner = rare.function_url(draft, node, alias)
-        owned[target.function.key].nest("url", inner)
+        fields = owned[target.function.key]
+        if "url" in fields.value:
+            # AWS has one for the function and one for each alias.
+            message = f"`{target.function.key}` has two URLs; only `{resource.key}` is served"
+            draft.warn("not-supported", message, node)
+        fields.nest("url", inner)
     return []
 
 

@@ -251,6 +251,20 @@ def test_versions_aliases_urls_and_asynchronous_calls(folder: Folder) -> None:
     assert function.concurrency.provisioned == {"live": 2, "old": 1}
 
 
+def test_of_two_urls_one_is_served_and_the_user_hears_of_it(folder: Folder) -> None:
+    """One is the alias's in AWS, the other the function's own; public templates have both."""
+    app = folder.app(
+        "AutoPublishAlias: live\nFunctionUrlConfig: {AuthType: AWS_IAM}",
+        "Open: {Type: AWS::Lambda::Url, Properties: {TargetFunctionArn: !Ref Fn, AuthType: NONE}}",
+    )
+    url = app.functions["Fn"].url
+    assert url is not None
+    assert url.auth == "none"
+    assert [problem.message for problem in app.warnings] == [
+        "`Fn` has two URLs; only `Open` is served"
+    ]
+
+
 def test_functions_of_other_templates_are_left_alone(folder: Folder) -> None:
     app = folder.app(
         "",
