@@ -3,6 +3,8 @@
 All of it is on https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html.
 Names of headers are in lower case; "if the query parameters are URL-encoded, the load balancer does
 not decode them"; with multi-value headers there are lists, without them the last value of each.
+What users met with: a header that is not text, and ``headers`` that are null, bring a 502
+(https://github.com/jeremydaly/lambda-api/issues/117, https://github.com/aws/aws-lambda-go/pull/207).
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ _PHRASES = {
     502: "Bad Gateway",
 }
 _ADDED = frozenset({"x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"})
+_NOTHING: dict[str, Any] = {}
 _REASON = re.compile(r"\s*\d{3}\s+")
 
 
@@ -106,7 +109,10 @@ def response(payload: bytes, *, multi: bool) -> Response:
     if type(result) is not dict or "statusCode" not in result:
         raise malformed("is not an object with a `statusCode`")
     field = "multiValueHeaders" if multi else "headers"
-    given = result.get(field) or {}
+    given = result.get(field, _NOTHING)
+    if given is None:
+        raise malformed(f"has `{field}` that are null; a load balancer takes an object, or none")
+    given = given or _NOTHING
     if type(given) is not dict:
         raise malformed(f"has `{field}` that are not an object")
     headers: Headers = []
@@ -114,6 +120,8 @@ def response(payload: bytes, *, multi: bool) -> Response:
         if multi and type(values) is not list:
             raise malformed(f"has `multiValueHeaders.{name}` that is not a list")
         for value in values if multi else (values,):
+            if type(value) is not str:
+                raise malformed(f"has the header `{name}` that is not text")
             add_header(headers, name, value)
     kinds = {name.lower() for name, _ in headers}
     body = body_of(result)

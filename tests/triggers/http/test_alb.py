@@ -168,6 +168,12 @@ def test_a_response_with_multi_values() -> None:
         ({"statusCode": 200, "body": {}}, False, "`body`"),
         ({"statusCode": 200, "headers": []}, False, None),
         ({"statusCode": 200, "headers": ["a"]}, False, "`headers`"),
+        # https://github.com/aws/aws-lambda-go/pull/207
+        ({"statusCode": 200, "headers": None}, False, "`headers` that are null"),
+        ({"statusCode": 200, "headers": {}, "multiValueHeaders": None}, False, None),
+        # https://github.com/jeremydaly/lambda-api/issues/117
+        ({"statusCode": 200, "headers": {"A": True}}, False, "`A` that is not text"),
+        ({"statusCode": 200, "multiValueHeaders": {"A": [1]}}, True, "`A` that is not text"),
         ({"statusCode": 200, "multiValueHeaders": {"A": "b"}}, True, "not a list"),
         (b"not json", False, "not JSON"),
         ({"statusCode": 200, "body": "a" * 1024 * 1024}, False, "1048576"),

@@ -298,7 +298,16 @@ CASES = [
     Case("http", "/jwt", 401, message("Unauthorized")),
     Case("http", "/jwt", 401, message("Unauthorized"), headers={"Authorization": "Bearer a.b.c"}),
     Case("http", "/iam", 403, message("Forbidden")),
-    Case("locked-url", "/", 403, {"Message": "Forbidden"}, error="AccessDeniedException"),
+    Case(
+        "locked-url",
+        "/",
+        403,
+        {
+            "Message": "Forbidden. For troubleshooting Function URL authorization issues, see:"
+            " https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
+        },
+        error="AccessDeniedException",
+    ),
     # 400: validators
     Case(
         "rest",
