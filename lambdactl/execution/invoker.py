@@ -24,7 +24,7 @@ from lambdactl.execution.ids import new_hex
 from lambdactl.execution.invocation import MAX_EVENT_BYTES, Invocation, InvocationResult
 from lambdactl.execution.logs import LogSink
 from lambdactl.execution.memory import sweep_cgroups
-from lambdactl.execution.pool import IDLE_S, MAX_ENVIRONMENTS, Pool
+from lambdactl.execution.pool import IDLE_S, MAX_ENVIRONMENTS, Pool, Retired
 from lambdactl.execution.process import ProcessSandbox
 from lambdactl.execution.standby import Standbys
 from lambdactl.execution.tasks import finished, keep
@@ -108,7 +108,10 @@ class LocalInvoker:
             self._check_qualifier(invocation)
         if invocation.trace_id is None:
             invocation = invocation._replace(trace_id=new_trace_id())
-        result = await pool.invoke(invocation)
+        try:
+            result = await pool.invoke(invocation)
+        except Retired:
+            return await self.invoke(invocation)
         if result.function_error is not None and self._warn is not None:
             await self._advise(invocation.function, result.payload)
         return result
@@ -214,6 +217,7 @@ class LocalInvoker:
                 continue
             if old.size:
                 self._coming[name] = fresh
+                old.hold()
                 # One that can't start tells so to the first caller, who starts another.
                 with contextlib.suppress(LambdactlError):
                     await fresh.warm()

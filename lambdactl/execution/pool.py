@@ -35,6 +35,10 @@ IDLE_S = 300.0
 MAX_ENVIRONMENTS = 100
 
 
+class Retired(Exception):
+    """The pool gave way to another one before the call had an environment: ask that one."""
+
+
 class Pool:
     """The environments of one function.
 
@@ -80,6 +84,7 @@ class Pool:
         self._reaper: asyncio.Task[None] | None = None
         self._closed = False
         self._retired = False
+        self._held = False
 
     @property
     def size(self) -> int:
@@ -92,6 +97,7 @@ class Pool:
         :raises ThrottledError: all of the reserved concurrency is in use.
         :raises EnvironmentStartError: a new environment was needed and could not start.
         :raises EnvironmentStoppedError: the pool was closed meanwhile.
+        :raises Retired: another pool has taken over.
         """
         if self._reserved is not None and self._in_flight >= self._reserved:
             raise ThrottledError(
@@ -136,10 +142,18 @@ class Pool:
             raise
         self._release(environment)
 
+    def hold(self) -> None:
+        """Another pool is about to take over: start no more environments (they would run newer code
+        than those that are here) unless there is none."""
+        self._held = True
+
     def retire(self) -> None:
-        """Another pool takes the calls that come from now on. Those that are here run to their
-        end; environments stop as soon as nobody needs them."""
+        """Another pool takes the calls that come from now on, and those that still wait (they get
+        :class:`Retired`). What runs here runs to its end; environments stop as soon as nobody
+        needs them."""
         self._retired = True
+        while self._waiting:
+            self._fail_one(Retired())
         if self._reaper is not None:
             self._reaper.cancel()
             self._reaper = None
@@ -202,6 +216,8 @@ class Pool:
             return
         wanted = len(self._waiting) - self._starting - self._served_soon()
         room = self._max - len(self._all)
+        if self._held and self._all:
+            return
         for _ in range(min(wanted, room, os.cpu_count() or 1)):
             try:
                 environment = self._create()

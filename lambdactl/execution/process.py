@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,16 +152,16 @@ class ProcessSandbox:
     def begin(self) -> None:
         self._busy = True
         self._runs += 1
-        loop = asyncio.get_running_loop()
-        self._begun = loop.time()
+        self._begun = time.monotonic()
         if self._watch is None:
+            loop = asyncio.get_running_loop()
             self._watch = loop.call_later(_WATCH_S, self._check_limits)
 
     def end(self) -> None:
         self._busy = False
 
     def max_memory_mb(self) -> int:
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         # The second run is the first invocation: what the function loads lazily is new.
         long = now - self._begun > _SHORT_S or self._runs <= 2
         if now - self._sampled > (_WATCH_S if long else _SHORT_WATCH_S):
@@ -285,8 +286,7 @@ class ProcessSandbox:
         process = self._process
         if process is None or not self._busy:
             return
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        now = time.monotonic()
         # The same invocation as the last time we looked, or time for a look at the short ones.
         due = self._runs == self._runs_seen or now - self._sampled > _SHORT_WATCH_S
         self._runs_seen = self._runs
@@ -298,6 +298,7 @@ class ProcessSandbox:
             if sys.platform.startswith("linux") and now - self._tmp_checked > _TMP_WATCH_S:
                 self._check_tmp()
                 self._tmp_checked = now
+        loop = asyncio.get_running_loop()
         self._watch = loop.call_later(_WATCH_S, self._check_limits)
 
     def _check_tmp(self) -> None:
@@ -310,7 +311,7 @@ class ProcessSandbox:
         if self._process is not None and self._process.returncode is None:
             total, peak = memory.resident_mb(self._process.pid)
             self._peak_mb = max(self._peak_mb, total, peak)
-            self._sampled = asyncio.get_running_loop().time()
+            self._sampled = time.monotonic()
 
 
 def _spawn(
