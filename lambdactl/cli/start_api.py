@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -219,6 +220,7 @@ async def _serve(options: Options, view: View, end: asyncio.Future[int | None]) 
             await watching
         keys = _keys(view, reloading, end)
         view.started(serving, mounts, hint=_hint(options))
+        _collect_as_a_server()
         if options.warm:
             await serving.warm()
         await asyncio.get_running_loop().create_future()
@@ -229,6 +231,14 @@ async def _serve(options: Options, view: View, end: asyncio.Future[int | None]) 
         if reloading is not None:
             await reloading.close()
         await serving.close()
+
+
+def _collect_as_a_server() -> None:
+    """What has been loaded stays: it need not be looked at again. What comes and goes with requests
+    does: the thresholds of a command (cli/__init__.py) would let megabytes of it gather."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(2_000, 20, 20)
 
 
 def _keys(view: View, reloading: Reloading | None, end: asyncio.Future[int | None]) -> Keys:
