@@ -137,7 +137,7 @@ class FunctionUrlDoor:
                 return split_prelude(result.payload)
             if result.content_type != JSON:
                 return Response(200, [("Content-Type", result.content_type)], result.payload)
-        return response_v2(result.payload, JSON, compact=True)
+        return response_v2(result.payload, JSON, of_url=True)
 
     async def _streamed(self, call: Call) -> Response | None:
         stream = Stream(call.request, lambda response: self._finished(call, response))

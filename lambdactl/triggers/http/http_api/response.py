@@ -41,11 +41,13 @@ _BREAKS = re.compile(r"[\r\n\0]")
 _WITHOUT_BODY = frozenset({204, 304})
 
 
-def response_v2(payload: bytes, content_type: str = PLAIN, *, compact: bool = False) -> Response:
+def response_v2(payload: bytes, content_type: str = PLAIN, *, of_url: bool = False) -> Response:
     """The answer for a payload in format 2.0.
 
     :param content_type: of an answer that has a ``statusCode`` but names no type.
-    :param compact: write what has no ``statusCode`` anew, without spaces.
+    :param of_url: as a function URL does it: what has no ``statusCode`` is written anew, without
+        spaces. An HTTP API takes an object with an ``errorMessage`` for an error then (recorded by
+        LocalStack's test_aws_proxy_response_payload_format_validation_v2).
     :raises Refusal: INTEGRATION_FAILURE, with the reason in words.
     """
     try:
@@ -54,9 +56,11 @@ def response_v2(payload: bytes, content_type: str = PLAIN, *, compact: bool = Fa
         return Response(200, [("Content-Type", JSON)], payload)
     if type(result) is dict and "statusCode" in result:
         return _proper(result, content_type)
+    if not of_url and type(result) is dict and "errorMessage" in result:
+        raise malformed("is an error object (it has an `errorMessage` and no `statusCode`)")
     if type(result) is str:
         body = result.encode("utf-8", "replace")
-    elif compact and type(result) in (dict, list):
+    elif of_url and type(result) in (dict, list):
         body = _without_spaces(payload, result)
     else:
         body = payload

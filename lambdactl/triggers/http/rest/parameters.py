@@ -172,20 +172,25 @@ def _response_source(source: str) -> ResponseSource | None:
 
 
 def _response_body(expression: str) -> ResponseSource | None:
-    if expression in ("", "$"):
-        return lambda facts, answer: _whole(answer.body)
-    read = _reader(expression)
+    """As :func:`_request_body`, of ``integration.response.body``."""
+    whole = expression in ("", "$")
+    read = (lambda document: []) if whole else _reader(expression)
     if read is None:
         return None
 
     def body(facts: Facts, answer: Answer) -> Values:
+        text = answer.body.decode("utf-8", "replace") or "{}"
         try:
-            document = loads(answer.body.decode("utf-8", "replace") or "{}")
+            document = loads(text)
         except ValueError as error:
-            raise Refusal(
-                "API_CONFIGURATION_ERROR",
-                reason=f"`{expression}` of the integration's response: it is no JSON: {error}",
-            ) from error
+            if text.lstrip().startswith("{"):
+                raise Refusal(
+                    "API_CONFIGURATION_ERROR",
+                    reason=f"a mapping of `integration.response.body` wants JSON: {error}",
+                ) from error
+            return [text] if whole else []
+        if whole:
+            return [text]
         if answer.parsed_error and isinstance(document, dict):
             message = document.get("errorMessage")
             if isinstance(message, str) and message.lstrip().startswith(("{", "[")):
@@ -195,10 +200,6 @@ def _response_body(expression: str) -> ResponseSource | None:
         return read(document)
 
     return body
-
-
-def _whole(body: bytes) -> Values:
-    return [body.decode("utf-8", "replace")] if body else []
 
 
 def _reader(expression: str) -> Callable[[Any], Values] | None:

@@ -5,6 +5,7 @@
 * AWS's emulator for .NET keeps what AWS answered in April 2025
   (https://github.com/aws/aws-lambda-dotnet,
   Tools/LambdaTestTool-v2/tests/Amazon.Lambda.TestTool.IntegrationTests/Snapshots).
+* LocalStack's tests of HTTP APIs run against AWS, too (TestHttpApiAwsProxyIntegration).
 """
 
 from __future__ import annotations
@@ -162,3 +163,61 @@ def test_headers_of_format_1_0() -> None:
     )
     values = [value for name, value in made.headers if name == "Combined-Header"]
     assert values == ["single-value", "multi-value1", "multi-value2"]
+
+
+def returned(value: Any, payload: Any) -> Response:
+    functions = Functions(lambda *_: value)
+    integration = Integration(function="hello", payload=payload)
+    routes = (Route(path="/{proxy+}", method="ANY", integration=integration),)
+    door = HttpApiDoor(Api("shop", "http", routes, stage="$default"), setting(functions))
+    answer = run(door.handle(request("/test")))
+    assert answer is not None
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("value", "in_v1", "in_v2"),
+    [
+        ({"statusCode": 200}, 200, 200),
+        ({"statusCode": 200, "headers": {"test-header": "value", "header-bool": True}}, 200, 200),
+        ({"statusCode": 200, "wrongValue": "value"}, 200, 200),
+        ({}, 500, b"{}"),
+        ({"statusCode": 200, "multiValueHeaders": {"test-multi": ["value1", "value2"]}}, 200, 200),
+        ({"statusCode": 200, "multiValueHeaders": {"test-multi-invalid": "value1"}}, 500, 200),
+        ({"statusCode": 200, "cookies": {"test-cookies-invalid": "value1"}}, 200, 500),
+        ({"statusCode": "test"}, 500, 500),
+        ({"statusCode": "201"}, 201, 201),
+        ("justAString", 500, b"justAString"),
+        ({"headers": {"test-header": "value"}}, 500, b'{"headers": {"test-header": "value"}}'),
+        ({"random": {"json-body": "value"}}, 500, b'{"random": {"json-body": "value"}}'),
+        ({"errorMessage": "test fake error message"}, 500, 500),
+        ("errorMessage", 500, b"errorMessage"),
+        ("null", 500, b"null"),
+        ("", 500, b""),
+    ],
+)
+def test_formats_of_responses(value: Any, in_v1: int, in_v2: int | bytes) -> None:
+    """test_aws_proxy_response_payload_format_validation_v1 and _v2"""
+    for payload, wanted in (("v1", in_v1), ("v2", in_v2)):
+        made = returned(value, payload)
+        kind = dict(made.headers).get("Content-Type")
+        if wanted == 500:
+            assert (made.status, made.body) == (500, b'{"message":"Internal Server Error"}')
+            assert kind == "application/json"
+        elif isinstance(wanted, bytes):
+            assert (made.status, made.body) == (200, wanted)
+            assert kind == "application/json"
+        else:
+            assert made.status == wanted
+            assert kind == "text/plain; charset=utf-8"
+
+
+def test_forms_are_binary() -> None:
+    """test_lambda_handling_form_urlencoded_data: a function that returns the body as it got it
+    sends Base64."""
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    _, event = asked("/test/resource1", headers=kind, body=b"param1=value1&param2=value2")
+    assert (event["body"], event["isBase64Encoded"]) == (
+        "cGFyYW0xPXZhbHVlMSZwYXJhbTI9dmFsdWUy",
+        True,
+    )

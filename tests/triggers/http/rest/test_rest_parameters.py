@@ -133,6 +133,27 @@ def test_sources_of_a_response(source: str, values: list[str]) -> None:
     assert answered(source, answer) == [("H", value) for value in values]
 
 
+# As in LocalStack's test_parameters_mapping.py, which has it from AWS.
+@pytest.mark.parametrize(
+    ("source", "body", "values"),
+    [
+        ("integration.response.body", b"", ["{}"]),
+        ("integration.response.body", b"<This is a body value>", ["<This is a body value>"]),
+        ("integration.response.body.a", b"<This is a body value>", []),
+        ("integration.response.body.pets[0].name", b'{"pets":{"name":"a"}}', []),
+    ],
+)
+def test_responses_that_are_no_json_objects(source: str, body: bytes, values: list[str]) -> None:
+    assert answered(source, Answer(body)) == [("H", value) for value in values]
+
+
+@pytest.mark.parametrize("source", ["integration.response.body", "integration.response.body.a"])
+def test_a_response_that_is_no_json_is_an_error(source: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        answered(source, Answer(b"\n{wrongjson"))
+    assert caught.value.type == "API_CONFIGURATION_ERROR"
+
+
 def test_the_error_of_a_function_is_taken_apart_for_headers() -> None:
     # https://docs.aws.amazon.com/apigateway/latest/developerguide/handle-errors-in-lambda-integration.html
     error = (
