@@ -6,11 +6,13 @@ the best path lacks the method:
 
 * A REST API has found its resource then, and refuses
   (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-settings-method-request.html).
-  Slashes at the start of a path count as one there (recorded: https://github.com/localstack/localstack,
-  tests/aws/services/apigateway/test_apigateway_lambda.snapshot.json, ``with-prepended-slash``).
 * An HTTP API looks for a match of "route and method" together: full match, then greedy, then
   ``$default``
   (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html).
+
+Slashes at the start of a path count as one (recorded by https://github.com/localstack/localstack:
+``with-prepended-slash`` of tests/aws/services/apigateway/test_apigateway_lambda.snapshot.json, and
+test_request_authorizer_lambda_context, where ``//test`` is the route ``GET /test`` of an HTTP API).
 
 The cost of a look-up depends on the number of segments, not of routes.
 """
@@ -79,7 +81,7 @@ class Router:
         direct = self._direct.get((method, path))
         if direct is not None:
             return direct[0], {}
-        if path.startswith("//") and not self._strict:
+        if path.startswith("//"):
             path = "/" + path.lstrip("/")
         raw = _segments(path, self._strict)
         parts = [unquote(part) for part in raw] if "%" in path else raw

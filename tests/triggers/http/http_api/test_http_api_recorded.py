@@ -221,3 +221,10 @@ def test_forms_are_binary() -> None:
         "cGFyYW0xPXZhbHVlMSZwYXJhbTI9dmFsdWUy",
         True,
     )
+
+
+def test_slashes_at_the_start() -> None:
+    """test_request_authorizer_lambda_context: a second slash makes no other route."""
+    answer, event = asked("//test", "/test")
+    assert answer.status == 201
+    assert event["routeKey"] == "POST /test"
