@@ -117,7 +117,7 @@ def paths(draw: st.DrawFn) -> str:
     return "/" + "/".join(segments)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.sampled_from(["rest", "http"]),
     st.lists(st.tuples(METHODS, paths()), min_size=1, max_size=6),
