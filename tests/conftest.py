@@ -5,8 +5,15 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
 
 from tests import parts
+
+# A quarter of the examples on each save, all of them where it counts. How long one takes says
+# something about the machine and nothing about the code.
+settings.register_profile("quick", max_examples=25, deadline=None)
+settings.register_profile("thorough", max_examples=100, deadline=None)
+settings.load_profile("thorough" if os.environ.get("CI") else "quick")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -96,5 +96,4 @@ async def main(port: int, environments: int, command: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    port, environments, *argv = sys.argv[1:]
-    uvloop.run(main(int(port), int(environments), argv))
+    uvloop.run(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]))
