@@ -34,7 +34,15 @@ async def run(build: Build, *, shell: Mapping[str, str] | None = None) -> bytes:
     output = b""
     for command in build.commands:
         try:
-            process = await _start(command, build.folder, env)
+            process = await asyncio.create_subprocess_shell(
+                command,
+                cwd=build.folder,
+                env=env,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise BuildError(f"can't build in {build.folder}: {reason}", b"") from None
@@ -55,26 +63,6 @@ async def run(build: Build, *, shell: Mapping[str, str] | None = None) -> bytes:
     return output
 
 
-async def _start(command: str, folder: Path, env: Mapping[str, str]) -> asyncio.subprocess.Process:
-    starting = asyncio.ensure_future(
-        asyncio.create_subprocess_shell(
-            command,
-            cwd=folder,
-            env=env,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-        )
-    )
-    try:
-        return await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        # It runs already, before we have it to end it.
-        await _end(await starting)
-        raise
-
-
 def _hint(output: bytes, folder: Path) -> str | None:
     found = _NOT_INSTALLED.search(output)
     if found is None:
@@ -87,6 +75,5 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE_S):
-                await process.wait()
+        # Not asyncio.timeout: up to Python 3.11.3 it never times out in a task that is cancelled.
+        await asyncio.wait([asyncio.ensure_future(process.wait())], timeout=_PATIENCE_S)

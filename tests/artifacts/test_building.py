@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import time
 from pathlib import Path
@@ -76,27 +75,3 @@ def test_cancelled_it_leaves_nothing(tmp_path: Path, stubborn: str) -> None:
         while psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie":
             assert time.monotonic() < end
             time.sleep(0.01)
-
-
-@pytest.mark.parametrize("turns", range(12))
-def test_cancelled_as_it_starts_it_leaves_nothing(tmp_path: Path, turns: int) -> None:
-    mark = f"lambdactl-build-{os.getpid()}-{turns}"
-
-    def left() -> list[int]:
-        found = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if process.status() != "zombie" and mark in " ".join(process.cmdline()):
-                    found.append(process.pid)
-        return found
-
-    async def scene() -> None:
-        build = Build((f"sleep 60; : {mark}",), tmp_path)
-        task = asyncio.create_task(building.run(build))
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        task.cancel()
-        await asyncio.wait([task])
-        await aio.until(lambda: not left())
-
-    aio.run(scene())
