@@ -34,15 +34,7 @@ async def run(build: Build, *, shell: Mapping[str, str] | None = None) -> bytes:
     output = b""
     for command in build.commands:
         try:
-            process = await asyncio.create_subprocess_shell(
-                command,
-                cwd=build.folder,
-                env=env,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                start_new_session=True,
-            )
+            process = await _start(command, build.folder, env)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise BuildError(f"can't build in {build.folder}: {reason}", b"") from None
@@ -61,6 +53,26 @@ async def run(build: Build, *, shell: Mapping[str, str] | None = None) -> bytes:
                 f"the build failed: `{command}` {how}", output, hint=_hint(output, build.folder)
             )
     return output
+
+
+async def _start(command: str, folder: Path, env: Mapping[str, str]) -> asyncio.subprocess.Process:
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_shell(
+            command,
+            cwd=folder,
+            env=env,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # It may have started others by now. asyncio would end it alone, and not them.
+        await _end(await starting)
+        raise
 
 
 def _hint(output: bytes, folder: Path) -> str | None:
