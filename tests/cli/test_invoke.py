@@ -323,6 +323,7 @@ def test_a_missing_interpreter_is_exit_code_3(run: Run, project: Path) -> None:
         assert "python3.14" in refused.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
@@ -436,6 +437,7 @@ def test_a_build_comes_before_the_function(run: Run, project: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_watch_builds_once_for_each_save(project: Path) -> None:
     (project / "lambdactl.yaml").write_text(
         MANIFEST.replace("code: src\n", "code: dist\n    build: rm -rf dist; cp -r src dist\n", 1)

@@ -28,6 +28,8 @@ import psutil
 import pytest
 from cryptography import x509
 
+pytestmark = pytest.mark.slow
+
 APP = """
 import os, time
 WORD = {word!r}

@@ -15,6 +15,8 @@ import pytest
 from tests.cli.test_start_api import Server, run
 from tests.triggers.http.authorizers.keys import issuer, jwks, token
 
+pytestmark = pytest.mark.slow
+
 TEMPLATE = f"""
 Transform: AWS::Serverless-2016-10-31
 Globals:

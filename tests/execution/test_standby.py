@@ -21,6 +21,8 @@ from lambdactl.manifest.model import App, Code, Function
 from tests.aio import run, until
 from tests.execution.conformance.conftest import runtime_of
 
+pytestmark = pytest.mark.slow
+
 PYTHON = """
 import os, time
 started = time.time()

@@ -25,6 +25,7 @@ def test_an_exception_is_an_unhandled_error_with_type_and_message(
     assert ran.invoke("count").json() == 2
 
 
+@pytest.mark.slow
 def test_a_timeout_kills_the_runtime_and_says_so(family: str, start: Start) -> None:
     ran = start(family, timeout_s=2)
     result = ran.invoke("sleep", seconds=30)
@@ -69,6 +70,7 @@ def test_a_fatal_signal_is_named(family: str, start: Start) -> None:
     assert ran.invoke("count").json() == 1
 
 
+@pytest.mark.slow
 def test_too_much_memory_is_a_kill(family: str, start: Start) -> None:
     ran = start(family, memory_mb=128)
     result = ran.invoke("allocate", mb=600)

@@ -164,6 +164,7 @@ def test_a_large_response_within_the_limit_passes(family: str, start: Start) -> 
     assert len(result.payload) == 6_000_002
 
 
+@pytest.mark.slow
 def test_concurrent_calls_get_environments_of_their_own(family: str, start: Start) -> None:
     from concurrent.futures import ThreadPoolExecutor
 

@@ -293,6 +293,7 @@ fetch(process.argv[1]).then(r => r.text()).then(console.log, e => { console.erro
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("client", CLIENTS)
 def test_clients_of_every_kind_trust_it_through_the_variables(client):
     program, code = CLIENTS[client]
