@@ -45,6 +45,12 @@ def new_uuid() -> str:
     return f"{d[:8]}-{d[8:12]}-4{d[13:16]}-{_VARIANT[d[16]]}{d[17:20]}-{d[20:]}"
 
 
+def new_trace_root(now: float) -> str:
+    """The root of a trace, ``Root=1-<epoch seconds>-<24 digits>``
+    (https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader)."""
+    return f"Root=1-{int(now):08x}-{new_hex(24)}"
+
+
 def _forget() -> None:
     global _stock, _text
     _stock = _text = ""

@@ -20,7 +20,7 @@ from lambdactl.errors import EventError, LambdactlError, UserError
 from lambdactl.execution import credentials, missing, runtimes
 from lambdactl.execution.clock import Clock, SystemClock
 from lambdactl.execution.environment import Environment
-from lambdactl.execution.ids import new_hex
+from lambdactl.execution.ids import new_hex, new_trace_root
 from lambdactl.execution.invocation import MAX_EVENT_BYTES, Invocation, InvocationResult
 from lambdactl.execution.logs import LogSink
 from lambdactl.execution.memory import sweep_cgroups
@@ -413,4 +413,4 @@ class LocalInvoker:
 def new_trace_id() -> str:
     """A tracing header for a call that brought none, not sampled
     (https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader)."""
-    return f"Root=1-{int(time.time()):08x}-{new_hex(24)};Parent={new_hex(16)};Sampled=0"
+    return f"{new_trace_root(time.time())};Parent={new_hex(16)};Sampled=0"

@@ -14,7 +14,7 @@ from typing import Any
 
 from lambdactl.errors import LambdactlError
 from lambdactl.execution.clock import Clock
-from lambdactl.execution.ids import new_hex, new_text, new_uuid
+from lambdactl.execution.ids import new_text, new_trace_root, new_uuid
 from lambdactl.execution.invocation import Invocation, InvocationResult, Invoker
 from lambdactl.manifest.apis import Api, ApiKey, Route
 from lambdactl.manifest.model import App
@@ -90,6 +90,8 @@ class Allowed:
 class Call:
     """A request, the route that takes it, and what is found out about it on the way.
 
+    :ivar trace_id: as API Gateway and load balancers add it, where the client sent none
+        (https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-request-tracing.html).
     :ivar parameters: path parameters, decoded where the API's kind decodes them (a REST API does
         not).
     :ivar prepared: what the door has worked out about the route in advance, for its own steps.
@@ -124,7 +126,7 @@ class Call:
         self.parameters = parameters
         self._request_id: str | None = None
         self.extended_id = new_extended_id()
-        self.trace_id = request.joined.get("x-amzn-trace-id") or new_trace_id(request.received)
+        self.trace_id = request.joined.get("x-amzn-trace-id") or new_trace_root(request.received)
         self.allowed: Allowed | None = None
         self.api_key: ApiKey | None = None
         self.prepared: Any = None
@@ -140,12 +142,6 @@ class Call:
 def new_extended_id() -> str:
     """An id as API Gateway's edge makes them: ``JKJaXmPLvHcESHA=``."""
     return new_text(15) + "="
-
-
-def new_trace_id(now: float) -> str:
-    """A tracing header as API Gateway and load balancers add it
-    (https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-request-tracing.html)."""
-    return f"Root=1-{int(now):08x}-{new_hex(24)}"
 
 
 async def invoke(
