@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from typing import NoReturn
 
 from lambdactl.triggers.http.rest.vtl.errors import VtlError
@@ -43,7 +44,7 @@ _OPERATORS: tuple[tuple[re.Pattern[str], dict[str, str]], ...] = (
 """Loosest first, with the words that stand for signs."""
 
 
-class Expressions:
+class Expressions(ABC):
     """Reads ``text`` from ``at`` on. What reads templates is a subclass, for strings in double
     quotes are templates too."""
 
@@ -53,9 +54,9 @@ class Expressions:
         self.nested = nested
         self.first_line = line
 
+    @abstractmethod
     def template_within(self, text: str, line: int) -> Block:
         """The nodes of a string in double quotes."""
-        raise NotImplementedError
 
     def reference(self, found: re.Match[str]) -> Reference:
         line = self.line()
