@@ -45,6 +45,7 @@ class Pool:
     :param create: makes an environment that is not initialised yet.
     :param reserved: reserved concurrency; None when the function has none.
     :param idle_s: seconds of the clock's time after which an idle environment is stopped.
+    :param wanted_s: seconds that the loop's thread has wanted to run so far.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Pool:
         reserved: int | None = None,
         max_environments: int = MAX_ENVIRONMENTS,
         idle_s: float = IDLE_S,
+        wanted_s: Callable[[], float] = wanted_s,
     ) -> None:
         self._create = create
         self._name = name
@@ -63,6 +65,7 @@ class Pool:
         self._reserved = reserved
         self._max = max_environments if reserved is None else min(max_environments, reserved)
         self._idle_s = idle_s
+        self._wanted_s = wanted_s
         self._idle: list[Environment] = []
         self._all: set[Environment] = set()
         self._waiting: deque[tuple[Slot[Environment], float]] = deque()
@@ -201,7 +204,7 @@ class Pool:
             self._scale()
         elif self._patience is None:
             loop = asyncio.get_running_loop()
-            self._seen = (self._done, loop.time(), wanted_s())
+            self._seen = (self._done, loop.time(), self._wanted_s())
             self._patience = loop.call_later(PATIENCE_S, self._scale)
 
     def _scale(self) -> None:
@@ -240,7 +243,7 @@ class Pool:
         served = self._done - done
         if served and elapsed_s > 0:
             self._moved_s = now
-            if (wanted_s() - wanted_before_s) / elapsed_s > _LOADED:
+            if (self._wanted_s() - wanted_before_s) / elapsed_s > _LOADED:
                 # They wait for us: more environments would only take more of the processor.
                 return len(self._waiting)
             return int(served / elapsed_s * self._start_s)

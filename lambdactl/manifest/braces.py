@@ -2,18 +2,20 @@
 
 ``{path: /photos/{id}, bucket: ${env:BUCKET}}`` reads well and is not YAML. It is read all the
 same, with a warning: such braces stand glued to a word, which YAML's own never do. They are put
-out of the parser's sight by characters that no text contains, one for one, so that every place
-stays what it is; the composer puts them back.
+out of the parser's sight by characters that hardly any text contains, one for one, so that every
+place stays what it is; the composer puts them back. A text that does contain one is left alone.
 """
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 _HIDDEN = {"{": "\ufdd0", "}": "\ufdd1", "[": "\ufdd2", "]": "\ufdd3", ",": "\ufdd4"}
 """Unicode noncharacters: https://www.unicode.org/faq/private_use.html#nonchar1."""
 _HIDE = str.maketrans(_HIDDEN)
 _SHOW = str.maketrans({hidden: shown for shown, hidden in _HIDDEN.items()})
+_TAKEN = re.compile(f"[{''.join(_HIDDEN.values())}]")
 
 
 class Word(NamedTuple):
@@ -21,6 +23,11 @@ class Word(NamedTuple):
 
     text: str
     column: int
+
+
+def can_hide(text: str) -> bool:
+    """Whether a hidden brace is told from what is written in ``text``."""
+    return _TAKEN.search(text) is None
 
 
 def restore(text: str) -> str:

@@ -14,7 +14,7 @@ import yaml
 
 from lambdactl.errors import did_you_mean
 from lambdactl.manifest import scalars
-from lambdactl.manifest.braces import restore
+from lambdactl.manifest.braces import can_hide, restore
 from lambdactl.manifest.document import Node, Problems
 from lambdactl.manifest.repair import UNREADABLE
 
@@ -110,6 +110,7 @@ class _Builder:
         self.frames: list[_Frame] = []
         self.anchors: dict[str, Node] = {}
         self.documents = 0
+        self.braces_hidden = all(can_hide(line) for line in problems.lines)
 
     def take(self, event: yaml.Event) -> None:
         if isinstance(event, yaml.ScalarEvent):
@@ -160,7 +161,9 @@ class _Builder:
         return node
 
     def scalar(self, event: yaml.ScalarEvent) -> Node:
-        text = restore(event.value)
+        text: str = event.value
+        if not event.style and self.braces_hidden:
+            text = restore(text)
         if text == UNREADABLE:
             return Node(None, *_at(event), unknown=True)
         kind = (event.tag or "").removeprefix(_CORE)

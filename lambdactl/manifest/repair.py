@@ -45,13 +45,14 @@ def mend(text: str) -> Repair:
     left_out: set[int] = set()
     words: list[tuple[int, Word]] = []
     with_braces: dict[int, YamlError] = {}
+    can_hide = braces.can_hide(text)
     while (error := _first_error("".join(pieces))) is not None:
         line = error.at[0]
         index = 2 * line - 2
         last = errors[-1].at[0] if errors else None
         if error.code != "yaml-syntax" or index >= len(pieces) or len(errors) == _MOST:
             return _hopeless(errors or [error])
-        if _hide_braces(pieces, error, words):
+        if can_hide and _hide_braces(pieces, error, words):
             with_braces.setdefault(line, error)
             continue
         before = pieces[index]

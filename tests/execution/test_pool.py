@@ -106,7 +106,7 @@ def test_a_crowd_of_short_calls_needs_no_more_environments_though_it_waits_long(
     """It waits for the event loop, which more environments would only keep from its work."""
 
     async def work() -> None:
-        async with pool_of(slow_to_start) as it:
+        async with pool_of(slow_to_start, wanted_s=time.monotonic) as it:
             await it.pool.invoke(asking())
             begun = time.monotonic()
             await asyncio.gather(*(it.call() for _ in range(4000)))
@@ -119,7 +119,7 @@ def test_a_crowd_of_short_calls_needs_no_more_environments_though_it_waits_long(
 
 def test_a_crowd_gets_environments_when_calls_take_longer_than_they_used_to() -> None:
     async def work() -> None:
-        async with pool_of(slow_to_start) as it:
+        async with pool_of(slow_to_start, wanted_s=lambda: 0.0) as it:
             await it.pool.invoke(asking())
             await asyncio.gather(*(it.call() for _ in range(20)))
             assert it.machine.starts == 1

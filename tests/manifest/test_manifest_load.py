@@ -131,6 +131,26 @@ def test_braces_of_routes_and_variables_need_no_quotes(project: Project) -> None
     ]
 
 
+@pytest.mark.parametrize("value", ["\ufdd0", "'\ufdd0'", '"\ufdd0"', '"\\ufdd0"', "a\ufdd1b"])
+def test_no_character_of_a_text_turns_into_a_brace(project: Project, value: str) -> None:
+    app = project.load(
+        "functions:\n  a:\n    runtime: python3.13\n    handler: app.handler\n    code: src\n"
+        f"    environment:\n      PORT: ${{env:PORT}}\n      VALUE: {value}\n",
+        env={"PORT": "1"},
+    )
+    expected = value.strip("'\"").replace("\\ufdd0", "\ufdd0")
+    assert app.function().environment["VALUE"] == expected
+
+
+def test_an_escaped_character_beside_hidden_braces_stays_itself(project: Project) -> None:
+    app = project.load(
+        "functions:\n  a: {runtime: python3.13, handler: app.handler, code: src,\n"
+        '      environment: {PORT: ${env:PORT}, VALUE: "\\ufdd0"}}\n',
+        env={"PORT": "1"},
+    )
+    assert app.function().environment == {"PORT": "1", "VALUE": "\ufdd0"}
+
+
 def test_defaults_are_laid_under_every_function(project: Project) -> None:
     app = project.load(
         "defaults:\n"
