@@ -116,6 +116,10 @@ class EnvironmentStartError(LambdactlError):
     exit_code = EXIT_ENVIRONMENT
 
 
+class EngineError(EnvironmentStartError):
+    """No container engine was found, it does not answer, or it refused."""
+
+
 class EnvironmentStoppedError(LambdactlError):
     """An execution environment was stopped from outside while a function ran in it."""
 

@@ -112,6 +112,8 @@ class Function:
     custom_runtime: CustomRuntime | None = None
     capacity_provider: CapacityProvider | None = None
     accelerator_memory_gb: int | None = None
+    runner: Literal["process", "container"] | None = None
+    """Where it runs on this machine; None leaves it to what it is."""
     build: Build | None = None
     """How its code is made, where it is not run as it is written."""
 
