@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 
 from lambdactl.errors import EnvironmentStoppedError, EventError
 from lambdactl.execution.clock import Clock
+from lambdactl.execution.containers.settings import ContainerSettings, Progress
 from lambdactl.execution.invocation import Invocation, InvocationResult
 from lambdactl.execution.invoker import LocalInvoker
 from lambdactl.execution.logs import LogSink
@@ -46,6 +47,9 @@ class Local:
     :param env: more environment variables, for every function.
     :param logs: takes each :class:`~lambdactl.execution.logs.LogLine` as it comes.
     :param credentials: False keeps the user's AWS credentials from the functions.
+    :param containers: how the containers of functions that run in one are made.
+    :param progress: shows how images are pulled and built.
+    :param debug_port: the function waits for a debugger on this port, and has all the time it takes.
     :raises ManifestError: the manifest has problems.
     """
 
@@ -62,6 +66,9 @@ class Local:
         strict_runtime: bool = False,
         max_environments: int = MAX_ENVIRONMENTS,
         idle_s: float = IDLE_S,
+        containers: ContainerSettings | None = None,
+        progress: Progress | None = None,
+        debug_port: int | None = None,
     ) -> None:
         if not isinstance(app, App):
             # Reading a manifest costs imports that an app made in code doesn't need.
@@ -79,6 +86,9 @@ class Local:
             strict_runtime=strict_runtime,
             max_environments=max_environments,
             idle_s=idle_s,
+            containers=containers,
+            progress=progress,
+            debug_port=debug_port,
         )
         self._blocking: BlockingLocal | None = None
         self._ended = False

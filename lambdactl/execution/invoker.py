@@ -19,6 +19,7 @@ from lambdactl.artifacts import merge, unpack
 from lambdactl.errors import EventError, LambdactlError, UserError
 from lambdactl.execution import credentials, missing, runtimes
 from lambdactl.execution.clock import Clock, SystemClock
+from lambdactl.execution.containers.settings import ContainerSettings, Progress
 from lambdactl.execution.environment import Environment
 from lambdactl.execution.ids import new_hex, new_trace_root
 from lambdactl.execution.invocation import MAX_EVENT_BYTES, Invocation, InvocationResult
@@ -43,6 +44,9 @@ class LocalInvoker:
     :param shell: the user's environment, from which credentials and interpreters are found.
     :param standby: keep a started runtime ready for each function that is in use (standby.py).
     :param use_credentials: whether functions get the user's AWS credentials.
+    :param containers: how the containers of functions that run in one are made.
+    :param progress: shows how images are pulled and built.
+    :param debug_port: the function waits for a debugger on this port, and has all the time it takes.
     """
 
     def __init__(
@@ -58,6 +62,9 @@ class LocalInvoker:
         max_environments: int = MAX_ENVIRONMENTS,
         idle_s: float = IDLE_S,
         standby: bool = False,
+        containers: ContainerSettings | None = None,
+        progress: Progress | None = None,
+        debug_port: int | None = None,
     ) -> None:
         self.app = app
         self._sink = sink
@@ -67,6 +74,9 @@ class LocalInvoker:
         self._strict = strict_runtime
         self._max_environments = max_environments
         self._idle_s = idle_s
+        self._containers = containers or ContainerSettings()
+        self._progress = progress
+        self._debug_port = debug_port
         self.region = credentials.region(self._shell)
         self._credentials: dict[str, str] | None = None if use_credentials else {}
         self._pools: dict[tuple[str, str | None], Pool] = {}

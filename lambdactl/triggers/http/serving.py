@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lambdactl.errors import UserError, did_you_mean
 from lambdactl.execution.clock import Clock, SystemClock
+from lambdactl.execution.containers.settings import ContainerSettings, Progress
 from lambdactl.execution.invoker import ACCOUNT, LocalInvoker
 from lambdactl.execution.logs import LogSink
 from lambdactl.execution.pool import MAX_ENVIRONMENTS
@@ -46,6 +47,8 @@ class Serving:
     :param tell: takes sentences for the developer.
     :param on_request: told of each answer: the request, the status, seconds.
     :param on_bug: told of exceptions that are ours.
+    :param containers: see :class:`~lambdactl.execution.invoker.LocalInvoker`, as for ``progress``
+        and ``debug_port``.
     """
 
     def __init__(
@@ -69,6 +72,9 @@ class Serving:
         credentials: bool = True,
         strict_runtime: bool = False,
         max_environments: int = MAX_ENVIRONMENTS,
+        containers: ContainerSettings | None = None,
+        progress: Progress | None = None,
+        debug_port: int | None = None,
     ) -> None:
         self.app = app
         self.stats = Stats()
@@ -100,6 +106,9 @@ class Serving:
             strict_runtime=strict_runtime,
             max_environments=max_environments,
             standby=True,
+            containers=containers,
+            progress=progress,
+            debug_port=debug_port,
         )
         self._kept: dict[str, object] = {}
         self._ports: dict[int, Port] = {}
