@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lambdactl.errors import Location
 from lambdactl.manifest.document import Node
 from lambdactl.manifest.model import App, Function, Layer, Trigger
+from lambdactl.manifest.runtimes import container_only
 from lambdactl.manifest.settings import (
     AsyncConfig,
     Code,
@@ -158,8 +159,16 @@ def function(
         recursion=fields.get("recursion", "terminate"),
         runtime_management=RuntimeManagement(**fields.get("runtime_management", {})),
         accelerator_memory_gb=fields.get("accelerator_memory"),
+        runner=_runner(fields.get("runner"), code, runtime),
         **rare,
     )
+
+
+def _runner(
+    asked: Literal["process", "container"] | None, code: Code, runtime: str | None
+) -> Literal["process", "container"] | None:
+    """What all functions are asked to be holds for those that can be it."""
+    return None if asked == "process" and container_only(code.kind, runtime) else asked
 
 
 def _code(value: str | Values, root: Path) -> Code:

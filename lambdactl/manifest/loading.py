@@ -265,11 +265,15 @@ class Reader:
 
 
 def _with_defaults(document: Node) -> Node:
-    """Every function with the defaults laid under it."""
+    """Every function with the defaults laid under it, and the manifest's runner under those."""
     defaults, functions = document.get("defaults"), document.get("functions")
+    if defaults is not None and (not defaults.is_mapping or defaults.unknown):
+        defaults = None
+    if "runner" in document.value:
+        shared = {"runner": document.value["runner"]}
+        below = replace(document, value=shared, keys={"runner": document.keys["runner"]})
+        defaults = below if defaults is None else merged(below, defaults)
     if defaults is None or functions is None or not functions.is_mapping:
-        return document
-    if not defaults.is_mapping or defaults.unknown:
         return document
     known = schema()["$defs"]["defaults"]["properties"]
     together = {name: merged(defaults, node, known) for name, node in functions.items()}

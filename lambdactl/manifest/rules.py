@@ -135,6 +135,27 @@ def environment_size(s: Subject) -> None:
         )
 
 
+def runner(s: Subject) -> None:
+    """What a function itself asks for must be possible; what all are asked to be holds for those
+    that can be it."""
+    asked = s.own.get("runner")
+    if asked is None or s.data.get("runner") != "process":
+        return
+    runtime = s.data.get("runtime")
+    if s.is_image:
+        what = "a function from an image"
+    elif runtimes.container_only("", runtime):
+        what = f"a function in {runtime}"
+    else:
+        return
+    s.problems.add(
+        "conflict",
+        f"{what} does not run as a process",
+        asked,
+        "remove the line, or write `runner: container`",
+    )
+
+
 def known_layers(s: Subject) -> None:
     """Names must be in ``layers``; what a layer is for is what
     https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html calls compatible."""
@@ -194,6 +215,7 @@ _RULES: tuple[Callable[[Subject], None], ...] = (
     custom_runtime,
     short_variables,
     environment_size,
+    runner,
     known_layers,
     log_levels,
     *feature_rules.RULES,

@@ -57,6 +57,15 @@ def guess(identifier: str) -> Runtime:
     return Runtime(identifier, match[1], match[2].removesuffix(".x").lstrip("."))
 
 
+def container_only(code: str, runtime: str | None) -> bool:
+    """Whether a function runs on this machine in a container or not at all: images, and languages
+    whose runtime interface is in AWS's image and nowhere else.
+
+    :param code: the kind of its code, as in :class:`~lambdactl.manifest.settings.Code`.
+    """
+    return code in ("image", "dockerfile") or guess(runtime or "").family in ("java", "dotnet")
+
+
 def supported(family: str) -> tuple[Runtime, ...]:
     """Runtimes of a family that AWS supports today, newest first."""
     return tuple(

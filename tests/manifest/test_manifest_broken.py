@@ -303,6 +303,20 @@ FAULTS: list[tuple[str, str, str, str | None]] = [
         "did you mean `imaging`?",
     ),
     ("layer without layers", field("layers: [§imaging]"), "unknown-layer", None),
+    ("unknown runner", field("runner: §docker"), "invalid-value", "container"),
+    ("runner of all", "runner: §contaner\n" + FUNCTION, "invalid-value", "`container`"),
+    (
+        "image as a process",
+        "functions:\n  resize: {code: {image: a:1}, runner: §process}\n",
+        "conflict",
+        "runner: container",
+    ),
+    (
+        "Java as a process",
+        function(runtime="java21", handler="a.B::c", runner="§process"),
+        "conflict",
+        "runner: container",
+    ),
     ("level of text", field("logging: {§level: debug}"), "conflict", "format: json"),
     (
         "alias that is not there",

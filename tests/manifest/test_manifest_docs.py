@@ -32,13 +32,17 @@ def test_the_example_is_sound(project: Project) -> None:
     assert project.check(text, stage="prod") == ()
 
 
-def test_the_examples_of_apis_and_builds_are_sound(project: Project) -> None:
+def test_the_examples_of_apis_builds_and_runners_are_sound(project: Project) -> None:
     section = DOCS.split("## APIs\n")[1].split("## Variables\n")[0]
-    apis, build = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
+    apis, build, runners = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
     (project.root / "templates").mkdir()
     (project.root / "templates/order.vtl").write_text("{}")
     assert project.check(apis) == ()
     assert project.check(build) == ()
+    for name, file in (("resize", "app.py"), ("hello", "app.py"), ("thumbnail", "Dockerfile")):
+        (project.root / "functions" / name).mkdir(parents=True)
+        (project.root / "functions" / name / file).write_text("def handler(event, context): ...")
+    assert project.check(runners) == ()
 
 
 def test_every_code_is_in_the_table() -> None:

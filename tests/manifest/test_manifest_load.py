@@ -176,6 +176,49 @@ def test_defaults_are_laid_under_every_function(project: Project) -> None:
     assert (c.runtime, c.handler, c.layers) == (None, None, ())
 
 
+RUNNERS = """\
+defaults: {runtime: python3.13, code: src}
+functions:
+  a: {handler: app.handler}
+  b: {handler: app.handler, runner: process}
+  c: {handler: app.handler, runner: container}
+  image: {code: {image: "photos:1"}}
+  java: {runtime: java21, handler: "a.B::c"}
+"""
+UNASKED = [None, "process", "container", None, None]
+CONTAINERS = ["container", "process", "container", "container", "container"]
+
+
+@pytest.mark.parametrize(
+    ("text", "stage", "runners"),
+    [
+        (RUNNERS, None, UNASKED),
+        ("runner: container\n" + RUNNERS, None, CONTAINERS),
+        (RUNNERS.replace("defaults: {", "defaults: {runner: container, "), None, CONTAINERS),
+        (
+            "runner: process\n" + RUNNERS.replace("defaults: {", "defaults: {runner: container, "),
+            None,
+            CONTAINERS,
+        ),
+        # What can't be a process is not asked to be one by what all are asked.
+        ("runner: process\n" + RUNNERS, None, ["process", "process", "container", None, None]),
+        (RUNNERS + "stages: {real: {runner: container}}\n", "real", CONTAINERS),
+        (
+            "runner: '${env:RUNNER:-process}'\n" + RUNNERS,
+            None,
+            ["process", "process", "container", None, None],
+        ),
+    ],
+)
+def test_runners(project: Project, text: str, stage: str | None, runners: list[str | None]) -> None:
+    app = project.load(text, stage=stage)
+    assert [function.runner for function in app.functions.values()] == runners
+
+
+def test_a_runner_needs_no_defaults(project: Project) -> None:
+    assert project.load("runner: container\n" + SMALL).function().runner == "container"
+
+
 def test_a_stage_is_laid_over(project: Project) -> None:
     text = SMALL + (
         "stages:\n"
