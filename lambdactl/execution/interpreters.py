@@ -122,7 +122,7 @@ def container_needed(runtime: str) -> EnvironmentStartError | None:
         return None
     return EnvironmentStartError(
         f"{runtime} needs --container",
-        hint="java and dotnet run only in containers, which this version doesn't have yet",
+        hint="java and dotnet run only in containers",
     )
 
 

@@ -18,6 +18,7 @@ from lambdactl.execution import interpreters, isolation, node_flags
 from lambdactl.execution.process import ProcessSpec
 from lambdactl.execution.variables import Places, log_stream, variables
 from lambdactl.manifest.model import Function
+from lambdactl.manifest.runtimes import container_only
 
 _BOOTSTRAPS = Path(__file__).parent / "bootstraps"
 _COMMANDS = {
@@ -106,19 +107,32 @@ class Launch:
 _KINDS = {
     "image": "a container image",
     "dockerfile": "an image to build from a Dockerfile",
-    "s3": "an archive in S3",
 }
 
 
+def contained(function: Function) -> bool:
+    """Whether ``function`` runs in a container: when it is asked to, and when it can't run
+    otherwise and is not asked to."""
+    if function.runner is None:
+        return container_only(function.code.kind, function.runtime)
+    return function.runner == "container"
+
+
 def unable(function: Function) -> EnvironmentStartError | None:
-    """Why ``function`` can't run as a process, whatever is installed; None if it can."""
-    code = function.code
-    if code.kind in _KINDS:
+    """Why ``function`` can't run where it is to run, whatever is installed; None if it can."""
+    if function.code.kind == "s3":
         return EnvironmentStartError(
-            f"{function.name} is {_KINDS[code.kind]}, which does not run as a process",
+            f"{function.name} is an archive in S3, which does not run on this machine",
             where=function.where,
-            hint="this version of lambdactl runs folders and zip archives; "
-            "containers come with a later one",
+            hint="name a copy of it in `code`",
+        )
+    if contained(function):
+        return None
+    if function.code.kind in _KINDS:
+        return EnvironmentStartError(
+            f"{function.name} is {_KINDS[function.code.kind]}, which does not run as a process",
+            where=function.where,
+            hint="it runs with --container, which needs a container engine",
         )
     return interpreters.container_needed(function.runtime or "")
 

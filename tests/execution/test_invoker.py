@@ -200,6 +200,7 @@ REFUSED = {
     "no such function": (UserError, "there is no function 'helo'"),
     "no code": (UserError, "the code folder of hello does not exist"),
     "image": (EnvironmentStartError, "a container image, which does not run as a process"),
+    "S3": (EnvironmentStartError, "an archive in S3, which does not run on this machine"),
     "java": (EnvironmentStartError, "java21 needs --container"),
     "no bootstrap": (EnvironmentStartError, "Runtime.InvalidEntrypoint"),
     "too large": (EventError, "a synchronous invocation takes 6291456"),
@@ -215,9 +216,11 @@ def test_what_cannot_run_says_why(case: str, tmp_path: Path, folder: Path) -> No
     elif case == "no code":
         code = Code("folder", tmp_path / "nowhere")
     elif case == "image":
-        code = Code("image", image="repo:tag")
+        code, settings = Code("image", image="repo:tag"), {"runner": "process"}
+    elif case == "S3":
+        code, settings = Code("s3", bucket="b", key="k"), {"runner": "container"}
     elif case == "java":
-        settings = {"runtime": "java21"}
+        settings = {"runtime": "java21", "runner": "process"}
     elif case == "no bootstrap":
         settings = {"runtime": "provided.al2023"}
     else:
