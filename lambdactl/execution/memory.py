@@ -88,15 +88,23 @@ def create_cgroup(
     return Cgroup(path)
 
 
-def sweep_cgroups(*, root: Path = CGROUP_ROOT, own: Path = Path("/proc/self/cgroup")) -> None:
-    """Remove the empty groups that a killed lambdactl left behind."""
+def sweep_cgroups(*, root: Path = CGROUP_ROOT, own: Path = Path("/proc/self/cgroup")) -> list[Path]:
+    """Remove the empty groups that a killed lambdactl left behind; returns them."""
+    found = left_cgroups(root=root, own=own)
+    for path in found:
+        Cgroup(path).remove()
+    return found
+
+
+def left_cgroups(*, root: Path = CGROUP_ROOT, own: Path = Path("/proc/self/cgroup")) -> list[Path]:
+    """The groups whose lambdactl is no longer alive."""
     parent = _parent(root, own)
     if parent is None:
-        return
-    for path in parent[0].glob("lambdactl-*-*"):
-        owner = path.name.split("-")[1]
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
-            Cgroup(path).remove()
+        return []
+    owners = ((path, path.name.split("-")[1]) for path in parent[0].glob("lambdactl-*-*"))
+    return [
+        path for path, owner in owners if owner.isdigit() and not Path(f"/proc/{owner}").exists()
+    ]
 
 
 def _parent(root: Path, own: Path) -> tuple[Path, int] | None:

@@ -37,29 +37,65 @@ class WorkFolder:
         os.close(self._lock)
 
 
-def sweep() -> None:
-    """Remove the folders of this user's lambdactls that are no longer alive."""
+def sweep() -> list[Path]:
+    """Remove the folders of this user's lambdactls that are no longer alive; returns them."""
+    return [folder for folder in left() if _remove_if_left(folder)]
+
+
+def left() -> list[Path]:
+    """The folders of this user's lambdactls that are no longer alive."""
+    found: list[Path] = []
     with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
         for entry in entries:
-            if entry.name.startswith(_PREFIX) and entry.is_dir(follow_symlinks=False):
-                _remove_if_left(Path(entry.path))
+            if not entry.name.startswith(_PREFIX) or not entry.is_dir(follow_symlinks=False):
+                continue
+            folder = Path(entry.path)
+            # One without a lock is somebody else's, or is being made just now.
+            if _is_own(folder) and (folder / _LOCK).exists() and not is_alive(folder):
+                found.append(folder)
+    return found
 
 
-def _remove_if_left(folder: Path) -> None:
+def is_alive(folder: Path) -> bool:
+    """Whether the lambdactl that made this work folder still runs; True where that can't be told
+    (another user's folder)."""
     try:
-        if folder.stat().st_uid != os.geteuid():
-            return
+        lock = os.open(folder / _LOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def _is_own(folder: Path) -> bool:
+    try:
+        return folder.stat().st_uid == os.geteuid()
+    except OSError:
+        return False
+
+
+def _remove_if_left(folder: Path) -> bool:
+    """Returns whether it was removed."""
+    try:
         lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
-        # Somebody else's, or one that is being made just now.
-        return
+        return False
     try:
+        # Two that sweep at the same time: one of them.
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         remove_tree(folder)
     except OSError:
-        return
+        return False
     finally:
         os.close(lock)
+    return True
 
 
 def remove_tree(folder: Path) -> None:

@@ -1,0 +1,147 @@
+"""What errors of the docker SDK mean, in words."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator
+
+from lambdactl.errors import EngineError, LambdactlError
+
+_KNOWN: tuple[tuple[str, str, str | None], ...] = (
+    (
+        r"port is already allocated|address already in use|ports are not available",
+        "the port is taken",
+        "choose another one, or stop what listens on it",
+    ),
+    (
+        r"no space left on device|disk quota exceeded",
+        "the engine's disk is full",
+        "`docker system df` shows what fills it, `docker system prune` removes what nobody uses",
+    ),
+    (
+        r"mounts denied|is not shared from the host|not shared from OS X",
+        "the engine's virtual machine doesn't see the folder ({text})",
+        "share it in the engine's settings for file sharing",
+    ),
+    (
+        r"exec format error",
+        "the image is for another architecture than the engine's machine",
+        "use an image of that architecture, or install emulation (`docker run --privileged --rm "
+        "tonistiigi/binfmt --install all`)",
+    ),
+    (
+        r"exec: \"?(?P<what>[^\":]+)\"?.*(no such file or directory|executable file not found)",
+        "the image has no {what}",
+        "check the entry point and the command",
+    ),
+    (
+        r"exec: \"?(?P<what>[^\":]+)\"?.*permission denied",
+        "{what} in the image is not executable",
+        "give it the mode 755",
+    ),
+    (
+        r"client version (?P<what>\S+) is too (old|new)",
+        "the engine doesn't speak version {what} of the Docker API",
+        "update the engine, or lambdactl's `docker` package",
+    ),
+    (
+        r"toomanyrequests|rate limit",
+        "the registry allows no more pulls for now",
+        "log in to it with `docker login`, or try later",
+    ),
+)
+"""What the engine says (a pattern, case-insensitive), what it means, and what to do."""
+
+
+def explained(error: Exception, doing: str) -> LambdactlError:
+    """What ``error`` means to the user.
+
+    :param error: whatever a call of the docker SDK raised: its own errors, those of requests and
+        urllib3 below it, or the system's. One of ours comes back as it is.
+    :param doing: what was being done, as an infinitive: "start the container of orders".
+    """
+    if isinstance(error, LambdactlError):
+        return error
+    import docker.errors
+    import requests.exceptions
+
+    system = next((e for e in _causes(error) if isinstance(e, OSError) and e.errno), None)
+    said = _said(error)
+    if isinstance(error, docker.errors.APIError) and error.response is not None:
+        return _refusal(error, said, doing)
+    if _is_a(error, requests.exceptions.SSLError):
+        return EngineError(
+            f"can't {doing}: no TLS connection ({said})",
+            hint="check the certificates (DOCKER_CERT_PATH, or those of the context)",
+        )
+    if "HTTP request to an HTTPS server" in said:
+        return EngineError(f"can't {doing}: it wants TLS", hint="set DOCKER_TLS_VERIFY=1")
+    if system is not None and system.errno in (errno.EACCES, errno.EPERM):
+        return EngineError(
+            f"can't {doing}: permission denied",
+            hint="become a member of the group of its socket (`sudo usermod -aG docker $USER`, "
+            "then log in again)",
+        )
+    if system is not None and system.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENOTSOCK):
+        return EngineError(f"can't {doing}: there is no such socket", hint="start the engine")
+    if system is not None and system.errno == errno.ECONNREFUSED:
+        return EngineError(f"can't {doing}: nobody listens there", hint="start the engine")
+    if _is_a(error, requests.exceptions.Timeout, TimeoutError):
+        return EngineError(
+            f"can't {doing}: the container engine takes too long to answer",
+            hint="is it starting, or overloaded?",
+        )
+    if _is_a(error, requests.exceptions.ConnectionError, ConnectionError):
+        reason = f" ({_system_words(system)})" if system is not None else ""
+        return EngineError(
+            f"can't {doing}: the container engine is gone{reason}",
+            hint="start it again; the next call finds it",
+        )
+    return EngineError(f"can't {doing}: {said}")
+
+
+def _refusal(error: Exception, said: str, doing: str) -> EngineError:
+    for pattern, meaning, hint in _KNOWN:
+        match = re.search(pattern, said, re.IGNORECASE)
+        if match is not None:
+            words = {"text": said, **{k: v for k, v in match.groupdict().items() if v}}
+            return EngineError(f"can't {doing}: {meaning.format_map(words)}", hint=hint)
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if not said:
+        said = f"the container engine answered {status}"
+    return EngineError(f"can't {doing}: {said}")
+
+
+def _said(error: Exception) -> str:
+    """The engine's own words on one line, without what it puts around them."""
+    text = str(getattr(error, "explanation", None) or error)
+    text = " ".join(text.split())
+    text = re.sub(r"^(Error while fetching server API version: )", "", text)
+    text = re.sub(r"^Error response from daemon: ", "", text)
+    text = re.sub(r"^failed to create (shim )?task( for container)?: ", "", text)
+    text = re.sub(r"^OCI runtime create failed: (runc create failed: )?", "", text)
+    return text.removesuffix(": unknown").rstrip(". ")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and all that is behind it, outermost first. Errors of requests carry those of
+    urllib3 as arguments, and these the system's, beside what Python chains."""
+    pending: list[object] = [error]
+    seen: set[int] = set()
+    while pending:
+        current = pending.pop(0)
+        if not isinstance(current, BaseException) or id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        pending += [*current.args, getattr(current, "reason", None)]
+        pending += [current.__cause__, current.__context__]
+
+
+def _is_a(error: Exception, *kinds: type[BaseException]) -> bool:
+    return any(isinstance(cause, kinds) for cause in _causes(error))
+
+
+def _system_words(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
