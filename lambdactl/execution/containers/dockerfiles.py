@@ -1,0 +1,188 @@
+"""A function's Dockerfile, built into an image on the engine."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from lambdactl.errors import BuildError, LambdactlError
+from lambdactl.execution.containers import platforms, refusals
+from lambdactl.execution.containers.pulling import Layers, Wanted
+from lambdactl.manifest.model import Function
+
+BUILT = "lambdactl.built"
+"""The label of images that we have built; its value is the tag."""
+
+_END = 40
+"""Lines of a failed build that its error shows."""
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_FROM = re.compile(r"Step \d+/\d+ : FROM (?:--\S+ )?(\S+)", re.IGNORECASE)
+_NEEDS_BUILDKIT = re.compile(r"requires BuildKit|--mount|unknown flag: ", re.IGNORECASE)
+
+
+def tag(function: Function, root: Path) -> str:
+    """The name of the image that ``function`` of the manifest in ``root`` is built into."""
+    slug = re.sub(r"[^a-z0-9]+", "-", function.name.lower()).strip("-") or "function"
+    mark = hashlib.sha256(f"{root}\0{function.name}".encode()).hexdigest()[:12]
+    return f"lambdactl/{slug}:{mark}"
+
+
+def build(wanted: Wanted, function: Function, architecture: str, *, root: Path) -> str:
+    """Build the image of ``function``; returns its name. What has not changed comes from the
+    engine's cache, so this is asked before each start.
+
+    :raises BuildError: it can't be built.
+    :raises EngineError: the engine does not answer.
+    """
+    code = function.code
+    assert code.dockerfile is not None
+    for path, there in ((code.dockerfile, Path.is_file), (code.context, Path.is_dir)):
+        if path is not None and not there(path):
+            raise BuildError(f"{function.name} can't be built: there is no {path}", b"")
+    name = tag(function, root)
+    with wanted.run.lock((wanted.engine.url, name)):
+        ask = wanted.settings.pull == "always" and (name, "asked") not in wanted.run.done
+        try:
+            _build(wanted, function, architecture, name, pull=ask)
+        except _Unreachable as error:
+            if not ask:
+                raise
+            wanted.tell(f"{function.name}: {error.reason}; its base image is used as it is here")
+            _build(wanted, function, architecture, name, pull=False)
+        wanted.run.done.add((name, "asked"))
+        _remove_former(wanted, name)
+    return name
+
+
+class _Unreachable(BuildError):
+    """The registry of a base image can't be reached."""
+
+    reason = ""
+
+
+def _build(wanted: Wanted, function: Function, architecture: str, name: str, *, pull: bool) -> None:
+    code = function.code
+    assert code.dockerfile is not None
+    shown = _Output(function.name, wanted)
+    import docker.errors
+    import requests
+
+    try:
+        events: Iterator[Mapping[str, Any]] = wanted.engine.client.build(
+            path=str(code.context or code.dockerfile.parent),
+            dockerfile=str(code.dockerfile),
+            tag=name,
+            target=code.target,
+            buildargs=dict(code.args),
+            labels={BUILT: name},
+            platform=platforms.oci(architecture),
+            rm=True,
+            forcerm=True,
+            pull=pull,
+            decode=True,
+        )
+        for event in events:
+            if "error" in event:
+                raise _failed(function, str(event["error"]), shown)
+            shown.show(event)
+    except docker.errors.APIError as error:
+        raise _failed(function, str(error.explanation or error), shown) from None
+    except (docker.errors.DockerException, requests.RequestException) as error:
+        raise _explained(error, f"build the image of {function.name}") from error
+    except OSError as error:
+        words = (error.strerror or str(error)).lower()
+        raise BuildError(
+            f"{function.name} can't be built: {error.filename or code.context}: {words}", b""
+        ) from None
+
+
+class _Output:
+    """What a build prints, by the line."""
+
+    def __init__(self, function: str, wanted: Wanted) -> None:
+        self._function = function
+        self._progress = wanted.progress
+        self._begun = ""
+        self._lines: list[str] = []
+        self._base: Layers | None = None
+        self.image = ""
+        """The base image that was last asked for."""
+
+    def show(self, event: Mapping[str, Any]) -> None:
+        if "stream" in event:
+            *lines, self._begun = (self._begun + str(event["stream"])).split("\n")
+            for line in lines:
+                self._line(line)
+        elif "status" in event and self._base is not None:
+            self._base.show(event)
+
+    def end(self) -> bytes:
+        """The last lines."""
+        if self._begun:
+            begun, self._begun = self._begun, ""
+            self._line(begun)
+        return "\n".join(self._lines).encode()
+
+    def _line(self, line: str) -> None:
+        # Of a line that is written over and over, like a progress bar, the last counts.
+        line = _COLOUR.sub("", line).rstrip("\r").rsplit("\r", 1)[-1].rstrip()
+        if not line:
+            return
+        base = _FROM.match(line)
+        if base:
+            self.image = base[1]
+            self._base = Layers(base[1], self._progress)
+        self._lines = [*self._lines[1 - _END :], line]
+        if self._progress is not None:
+            self._progress.building(self._function, line)
+
+
+def _failed(function: Function, text: str, shown: _Output) -> BuildError:
+    """What an engine's words about a build mean."""
+    reason = " ".join(text.split()).removeprefix("Error response from daemon: ")
+    if _NEEDS_BUILDKIT.search(reason):
+        hint = (
+            "build it with `docker buildx build --load -t NAME` and set `image: NAME`: "
+            "over its API the engine builds without BuildKit"
+        )
+        return BuildError(f"{function.name} can't be built: {reason}", shown.end(), hint=hint)
+    output = shown.end()
+    if re.search(r"\b(pull|manifest|registry|lookup|dial tcp|no such host)\b", reason):
+        refused = refusals.refused(shown.image or "the base image", reason)
+        kind = _Unreachable if refused.unreachable else BuildError
+        image = f" {shown.image}" if shown.image else ""
+        message = f"{function.name} can't be built: its base image{image}: {refused.message}"
+        error = kind(message, output, hint=refused.hint)
+        if isinstance(error, _Unreachable):
+            error.reason = refused.message
+        return error
+    no_emulator = (
+        "the build ran for another architecture than the engine's, and there is no emulator: "
+        + platforms.install(function.architecture)
+        if "exec format error" in reason + output.decode()
+        else None
+    )
+    return BuildError(f"{function.name} can't be built: {reason}", output, hint=no_emulator)
+
+
+def _remove_former(wanted: Wanted, name: str) -> None:
+    """Remove the images that had this name before and that no container needs any more."""
+    import docker.errors
+    import requests
+
+    client = wanted.engine.client
+    filters = {"dangling": True, "label": f"{BUILT}={name}"}
+    with contextlib.suppress(docker.errors.DockerException, requests.RequestException):
+        for image in client.images(filters=filters):
+            with contextlib.suppress(docker.errors.APIError):
+                client.remove_image(image["Id"])
+
+
+def _explained(error: Exception, doing: str) -> LambdactlError:
+    from lambdactl.execution.containers.engine import explained
+
+    return explained(error, doing)

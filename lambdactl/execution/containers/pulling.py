@@ -1,0 +1,233 @@
+"""An image on the engine: there already, or pulled from its registry."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lambdactl.errors import EngineError, LambdactlError, Location
+from lambdactl.execution.containers import locking, platforms, references, refusals
+from lambdactl.execution.containers.runs import Run
+
+if TYPE_CHECKING:
+    from lambdactl.execution.containers.engine import Engine
+    from lambdactl.execution.containers.settings import ContainerSettings, Progress
+
+_PLATFORM_OF_INSPECT = (1, 49)
+"""The version of the engine's API since which `inspect` takes a platform
+(https://docs.docker.com/reference/api/engine/version-history/#v149-api-changes)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an image is wanted for."""
+
+    engine: Engine
+    settings: ContainerSettings
+    run: Run
+    tell: Callable[[str], None]
+    progress: Progress | None = None
+    where: Location | None = None
+    """Where the user asked for it."""
+
+
+def inspect(engine: Engine, reference: str, architecture: str) -> Mapping[str, Any] | None:
+    """What the engine knows of an image that it has; None if it has none of that name.
+
+    :raises EngineError: the engine does not answer.
+    """
+
+    client = engine.client
+    params = {}
+    if _version(client.api_version) >= _PLATFORM_OF_INSPECT:
+        system, _, machine = platforms.oci(architecture).partition("/")
+        params["platform"] = json.dumps({"os": system, "architecture": machine})
+    found = _inspect(engine, reference, params)
+    # An engine that has the image for another architecture only says that it has none.
+    return _inspect(engine, reference, {}) if found is None and params else found
+
+
+def have(wanted: Wanted, reference: str, architecture: str) -> Mapping[str, Any]:
+    """See that the engine has an image; returns what it knows of it.
+
+    What is here is used when the registry can't be asked. An image that never was in a registry
+    is not asked for there: somebody else's may have its name.
+
+    :raises EngineError: it isn't here, and can't be had.
+    :raises UserError: the lock file is none.
+    """
+    engine, settings = wanted.engine, wanted.settings
+    asked = _locked(settings, reference)
+    local = inspect(engine, asked, architecture)
+    with wanted.run.lock((engine.url, asked, architecture)):
+        if _enough(wanted, local, asked, architecture):
+            assert local is not None
+            found = local
+        elif settings.pull == "never":
+            raise EngineError(
+                f"{asked} is not on the engine, and with `--pull never` no registry is asked",
+                where=wanted.where,
+                hint=f"get it with: docker pull --platform {platforms.oci(architecture)} {asked}",
+            )
+        else:
+            found = _pulled(wanted, asked, architecture, local)
+    if settings.lock is not None and asked == reference:
+        _lock(wanted, settings.lock, reference, found)
+    return found
+
+
+def _enough(wanted: Wanted, local: Mapping[str, Any] | None, asked: str, architecture: str) -> bool:
+    """Whether what is here need not be asked for."""
+    if local is None:
+        return False
+    pull = wanted.settings.pull
+    if pull == "never" or not local.get("RepoDigests"):
+        return True
+    if references.parse(asked).digest is None and pull == "always":
+        return False
+    return platforms.of_lambda(local["Architecture"]) == architecture
+
+
+def _pulled(
+    wanted: Wanted, asked: str, architecture: str, local: Mapping[str, Any] | None
+) -> Mapping[str, Any]:
+    """Pull it, unless this run has; fall back on what is here."""
+    key = (wanted.engine.url, asked, architecture)
+    if key not in wanted.run.done:
+        try:
+            pull(wanted.engine, asked, architecture, wanted.progress, tell=wanted.tell)
+        except refusals.PullRefused as refused:
+            if local is None:
+                raise EngineError(
+                    f"{asked} is not on the engine and can't be pulled: {refused.message}",
+                    where=wanted.where,
+                    hint=refused.hint,
+                ) from None
+            wanted.tell(f"{asked} can't be pulled: {refused.message}; the one that is here is used")
+        wanted.run.done.add(key)
+    found = inspect(wanted.engine, asked, architecture)
+    if found is None:
+        raise EngineError(f"{asked} was pulled and is gone again", where=wanted.where)
+    return found
+
+
+def pull(
+    engine: Engine,
+    reference: str,
+    architecture: str,
+    progress: Progress | None,
+    *,
+    tell: Callable[[str], None],
+) -> None:
+    """Ask the registry for an image.
+
+    :raises PullRefused: it can't be had.
+    :raises EngineError: the engine does not answer.
+    """
+    import docker.errors
+    import requests
+
+    name = references.parse(reference)
+    tag = name.digest or name.tag
+    options: dict[str, Any] = {"platform": platforms.oci(architecture)}
+    shown = Layers(reference, progress)
+    try:
+        try:
+            events = engine.client.pull(name.name, tag, stream=True, decode=True, **options)
+        except docker.errors.DockerException as error:
+            if isinstance(error, docker.errors.APIError):
+                raise
+            # A program that keeps passwords is gone or broken; most images need none.
+            tell(f"the password for {name.registry} can't be read ({error}); asking without one")
+            events = engine.client.pull(
+                name.name, tag, stream=True, decode=True, auth_config={}, **options
+            )
+        for event in events:
+            if "error" in event:
+                raise refusals.refused(reference, str(event["error"]))
+            shown.show(event)
+    except docker.errors.APIError as error:
+        raise refusals.refused(reference, str(error.explanation or error)) from None
+    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
+        raise _explained(error, f"pull {reference}") from error
+    if progress is not None:
+        progress.pulled(reference)
+
+
+class Layers:
+    """The engine's account of a pull, as :class:`Progress` wants it."""
+
+    def __init__(self, image: str, progress: Progress | None) -> None:
+        self._image = image
+        self._progress = progress
+        self._totals: dict[str, int] = {}
+
+    def show(self, event: Mapping[str, Any]) -> None:
+        """Show one event (https://docs.docker.com/reference/api/engine/, ImageCreate)."""
+        layer, status = event.get("id"), event.get("status", "")
+        if self._progress is None or not layer:
+            return
+        detail = event.get("progressDetail") or {}
+        if status == "Downloading":
+            # Where a registry doesn't say how much there is, the total is missing or -1.
+            self._totals[layer] = max(detail.get("total", 0), 0)
+            self._progress.pulling(
+                self._image, layer, detail.get("current", 0), self._totals[layer]
+            )
+        elif status in ("Pulling fs layer", "Waiting"):
+            self._progress.pulling(self._image, layer, 0, 0)
+        elif status in ("Download complete", "Pull complete"):
+            total = self._totals.get(layer, 0)
+            self._progress.pulling(self._image, layer, total, total)
+
+
+def _locked(settings: ContainerSettings, reference: str) -> str:
+    """The reference to ask for: by digest, where the lock file has one."""
+    if settings.lock is None or references.parse(reference).digest is not None:
+        return reference
+    digest = locking.digest(settings.lock, reference)
+    return reference if digest is None else f"{references.parse(reference).name}@{digest}"
+
+
+def _lock(wanted: Wanted, lock: Any, reference: str, found: Mapping[str, Any]) -> None:
+    name = references.parse(reference)
+    if name.digest is not None:
+        return
+    for digested in found.get("RepoDigests") or ():
+        one = references.parse(digested)
+        if one.repository == name.repository and one.digest is not None:
+            locking.record(lock, reference, one.digest)
+            return
+    wanted.tell(
+        f"{reference} is not in {lock}: it never was in a registry, which would give it a digest"
+    )
+
+
+def _inspect(engine: Engine, reference: str, params: Mapping[str, str]) -> Mapping[str, Any] | None:
+    import docker.errors
+    import requests
+
+    client = engine.client
+    try:
+        answer = client.get(
+            client._url("/images/{0}/json", reference), params=params, timeout=client.timeout
+        )
+        if answer.status_code == 404:
+            return None
+        client._raise_for_status(answer)
+        found: Mapping[str, Any] = answer.json()
+    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
+        raise _explained(error, f"look for the image {reference}") from error
+    return found
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))
+
+
+def _explained(error: Exception, doing: str) -> LambdactlError:
+    from lambdactl.execution.containers.engine import explained
+
+    return explained(error, doing)
