@@ -22,6 +22,7 @@ from enum import StrEnum
 from lambdactl.errors import EnvironmentStoppedError
 from lambdactl.execution import failures
 from lambdactl.execution.clock import Clock
+from lambdactl.execution.debugging import PATIENCE_S
 from lambdactl.execution.handoff import Slot
 from lambdactl.execution.ids import new_uuid
 from lambdactl.execution.invocation import Invocation, InvocationResult, Report
@@ -48,6 +49,7 @@ class Environment:
     """See the module. Not for concurrent use: one invocation at a time, as on AWS.
 
     :param arn: maps a qualifier to the ARN that the context shows.
+    :param patient: nothing times out, because somebody may be looking at it with a debugger.
     """
 
     def __init__(
@@ -58,8 +60,11 @@ class Environment:
         arn: Callable[[str], str],
         clock: Clock,
         sink: LogSink | None = None,
+        patient: bool = False,
     ) -> None:
         self.function = function
+        self._timeout_s = PATIENCE_S if patient else function.timeout_s
+        self._init_timeout_s = PATIENCE_S if patient else INIT_TIMEOUT_S
         self.status = Status.NEW
         self.invocations = 0
         self.idle_since = 0.0
@@ -128,7 +133,7 @@ class Environment:
         elif self._exit is not None:
             # A runtime that stood by has died.
             await self._reset()
-        error_type, duration_ms = await self._initialize("init", INIT_TIMEOUT_S)
+        error_type, duration_ms = await self._initialize("init", self._init_timeout_s)
         if error_type is None:
             self._init_duration_ms = duration_ms
 
@@ -139,7 +144,7 @@ class Environment:
         REPORT, the runtime's next poll) follows by itself; see :attr:`settling`.
         """
         request_id = invocation.request_id or new_uuid()
-        clock, function, journal = self._clock, self.function, self._journal
+        clock, journal = self._clock, self._journal
         cold = self.invocations == 0
         self.invocations += 1
         prompt = invocation.prompt
@@ -149,13 +154,13 @@ class Environment:
         begun = clock.monotonic()
         error_type: str | None = None
         if self.status is Status.RESET:
-            error_type, _ = await self._initialize("invoke", function.timeout_s)
+            error_type, _ = await self._initialize("invoke", self._timeout_s)
         now = clock.now()
         version = _version(invocation.qualifier)
         if error_type is not None:
             journal.start(now, request_id, version, trace_id)
         else:
-            remaining_s = function.timeout_s - (clock.monotonic() - begun)
+            remaining_s = self._timeout_s - (clock.monotonic() - begun)
             self.status = Status.BUSY
             phase = self._begin_phase(remaining_s)
             self._prompt = prompt

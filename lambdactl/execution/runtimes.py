@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from lambdactl.errors import EnvironmentStartError
-from lambdactl.execution import interpreters, isolation, node_flags
+from lambdactl.execution import debugging, interpreters, isolation, node_flags
 from lambdactl.execution.process import ProcessSpec
 from lambdactl.execution.variables import Places, log_stream, variables
 from lambdactl.manifest.model import Function
@@ -48,6 +48,8 @@ class Launch:
     work: Path
     keep: tuple[Path, ...]
     warning: str | None = None
+    debugger: Mapping[str, str] | None = None
+    """Variables with which it waits for a debugger; None if it doesn't."""
 
     def spec(
         self,
@@ -83,9 +85,11 @@ class Launch:
                     credentials=credentials,
                 ),
                 **({"_LAMBDACTL_STANDBY": "1"} if standby else {}),
+                **(self.debugger or {}),
             },
             work=self.work,
-            memory_mb=self.function.memory_mb,
+            memory_mb=self.function.memory_mb
+            + (debugging.MEMORY_MB if self.debugger is not None else 0),
             ephemeral_storage_mb=self.function.ephemeral_storage_mb,
             runtime_version=self.runtime_version,
             layers=self.opt,
@@ -146,6 +150,7 @@ def prepare(
     work: Path,
     shell: Mapping[str, str],
     strict: bool,
+    debug_port: int | None = None,
 ) -> Launch:
     """Find out how ``function`` is started here.
 
@@ -153,9 +158,13 @@ def prepare(
     :param opt: its merged layers.
     :param root: the manifest's folder, where a project's own ``.venv`` may be.
     :param work: a folder of ours that lives as long as the environments.
+    :param debug_port: it waits for a debugger there.
     :raises EnvironmentStartError: its runtime isn't there, or can't run as a process.
+    :raises UserError: there is no debugger for its runtime.
     """
     runtime = function.runtime or ""
+    if debug_port is not None:
+        debugging.check(function)
     keep = {task, root, *([opt] if opt else [])}
     if runtime.startswith("provided"):
         return Launch(
@@ -187,10 +196,17 @@ def prepare(
     version = ".".join(str(part) for part in found.version[: 1 if family == "nodejs" else 2])
     shown = ".".join(str(part) for part in found.version)
     flags = node_flags.flags(found.version, function.environment) if family == "nodejs" else ()
+    command: tuple[str, ...] = (str(binary), *flags, str(bootstrap))
+    debugger: dict[str, str] | None = None
+    if debug_port is not None:
+        if family == "python":
+            debugging.require_debugpy(function, binary, task, opt)
+        command, debugger, seen = debugging.in_process(family, found.version, debug_port, command)
+        keep.update(seen)
     return Launch(
         function=function,
         family=family,
-        command=(str(binary), *flags, str(bootstrap)),
+        command=command,
         version=version,
         runtime_version=f"{runtime} ({found.path}, version {shown})",
         task=task,
@@ -200,6 +216,7 @@ def prepare(
         work=work,
         keep=tuple(sorted(path for path in keep if path != Path("/"))),
         warning=warning,
+        debugger=debugger,
     )
 
 
