@@ -14,6 +14,7 @@ from typing import Any
 
 from lambdactl.errors import LambdactlError
 from lambdactl.execution.clock import Clock
+from lambdactl.execution.debugging import PATIENCE_S
 from lambdactl.execution.ids import new_text, new_trace_root, new_uuid
 from lambdactl.execution.invocation import Invocation, InvocationResult, Invoker
 from lambdactl.manifest.apis import Api, ApiKey, Route
@@ -60,6 +61,7 @@ class Setting:
         WebSocket API, what a usage plan has counted).
     :ivar jwks: where the keys of JWT and Cognito authorizers are (a URL, or the path of a file), by
         the authorizer's name; under ``""`` for all others. They count in place of the issuer's.
+    :ivar patient: functions are debugged: they have all the time it takes.
     """
 
     app: App
@@ -70,6 +72,11 @@ class Setting:
     account: str = "123456789012"
     kept: dict[str, Any] = field(default_factory=dict)
     jwks: Mapping[str, str] = field(default_factory=dict)
+    patient: bool = False
+
+    def patience_s(self, seconds: float) -> float:
+        """How long to wait for a function that AWS would give so many seconds."""
+        return PATIENCE_S if self.patient else seconds
 
 
 @dataclass(slots=True)

@@ -86,6 +86,7 @@ class Serving:
         self._allow_hosts = tuple(allow_hosts)
         self._tls = tls
         self._jwks = dict(jwks or {})
+        self._patient = debug_port is not None
         self._fallback = None
         if static is not None:
             from lambdactl.triggers.http.static import StaticFiles
@@ -245,6 +246,7 @@ class Serving:
             account=ACCOUNT,
             kept=self._kept,
             jwks=self._jwks,
+            patient=self._patient,
         )
 
     def _forget(self, names: Collection[str]) -> None:

@@ -132,7 +132,7 @@ class LambdaChecker:
             ) from error
 
     async def _within(self, work: Coroutine[Any, Any, InvocationResult]) -> InvocationResult:
-        seconds = TIMEOUTS_S.get(self._kind, TIMEOUT_S)
+        seconds = self._setting.patience_s(TIMEOUTS_S.get(self._kind, TIMEOUT_S))
         try:
             return await within(work, seconds, self._setting.clock, _running)
         except TimeoutError:

@@ -86,7 +86,7 @@ class _Way:
         self.map_response = parameters.response_mapping(
             integration.response_parameters, setting.tell
         )
-        self.timeout = min(integration.timeout_s, MAX_TIMEOUT_S)
+        self.timeout = setting.patience_s(min(integration.timeout_s, MAX_TIMEOUT_S))
         self.run: Run
         if integration.kind in ("http", "http_proxy"):
             from lambdactl.triggers.http.http_api.proxy import runner

@@ -144,7 +144,7 @@ class RestDoor:
         traced = route.integration.kind not in ("mock", "http_proxy")
 
         async def mapped(call: Call) -> Response | None:
-            timer = limit(call.request, route.integration.timeout_s, lambda: self._late(call))
+            timer = limit(call.request, self._timeout_s(route), lambda: self._late(call))
             try:
                 made = await run(call)
             finally:
@@ -157,7 +157,7 @@ class RestDoor:
         return mapped
 
     async def _proxy(self, call: Call) -> Response | None:
-        timer = limit(call.request, call.route.integration.timeout_s, lambda: self._late(call))
+        timer = limit(call.request, self._timeout_s(call.route), lambda: self._late(call))
         try:
             result = await invoke(call, orjson.dumps(event(call)))
         finally:
@@ -168,11 +168,14 @@ class RestDoor:
 
     async def _stream(self, call: Call) -> None:
         request = call.request
-        timer = limit(request, call.route.integration.timeout_s, lambda: self._late(call))
+        timer = limit(request, self._timeout_s(call.route), lambda: self._late(call))
         try:
             await stream(call, lambda refusal: request.answer(self._refused(call, refusal)))
         finally:
             timer.cancel()
+
+    def _timeout_s(self, route: Route) -> float:
+        return self._setting.patience_s(route.integration.timeout_s)
 
     def _late(self, call: Call) -> Response:
         integration = call.route.integration

@@ -197,7 +197,7 @@ class WebSocketDoor:
         timed_out = Refusal("INTEGRATION_TIMEOUT")
         timer = limit(
             call.request,
-            call.route.integration.timeout_s,
+            self.setting.patience_s(call.route.integration.timeout_s),
             lambda: _refused(timed_out, connection.id, call.extended_id),
         )
         try:
@@ -234,7 +234,8 @@ class WebSocketDoor:
             connection.send(_error("Endpoint request timed out", connection.id, call.extended_id))
 
         loop = asyncio.get_running_loop()
-        timer = loop.call_later(call.route.integration.timeout_s, time_out)
+        timeout_s = self.setting.patience_s(call.route.integration.timeout_s)
+        timer = loop.call_later(timeout_s, time_out)
         try:
             self._throttle(call.route)
             answer = await self._run(call, connection, "MESSAGE", body=text)
