@@ -60,6 +60,27 @@ def other_pythons() -> dict[str, str]:
     return found
 
 
+@cache
+def _engine() -> str | None:
+    """The address of a Docker engine that has the images of AWS's names: ``python -m tests.images``
+    makes them."""
+    import docker
+    from docker.errors import DockerException
+
+    from tests.images import PROVIDED, PYTHON, nodejs
+
+    names = {PYTHON, *PROVIDED}
+    if (node := shutil.which("node")) is not None:
+        version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+        names.add(nodejs(version.stdout))
+    try:
+        client = docker.from_env(timeout=10).api
+        found = {tag for image in client.images() for tag in image["RepoTags"] or ()}
+    except DockerException:
+        return None
+    return str(client.base_url) if names <= found else None
+
+
 def _npm_samples() -> str | None:
     """What tests/samples/node imports: ``npm install --prefix tests/samples/node``."""
     modules = Path(__file__).parent / "samples" / "node" / "node_modules"
@@ -68,6 +89,7 @@ def _npm_samples() -> str | None:
 
 PARTS: dict[str, Callable[[], str | None]] = {
     "awslambdaric": _module("awslambdaric"),
+    "container": _engine,
     "curl": _program("curl"),
     "gcc": _program("gcc"),
     "git": _program("git"),

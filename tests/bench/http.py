@@ -9,7 +9,7 @@ least noisy figure is processor time a request. Load goes to this machine's own 
     python tests/bench/http.py --quick                           # a minute, without peers
     python tests/bench/http.py --peers ~/.cache/lambdactl-bench  # installs them there, once
 
-SAM is measured where Docker runs and has its image (``sam_image.sh`` makes one).
+SAM is measured where Docker runs and has its image (``python -m tests.images`` makes one).
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import io
 import os
 import platform
@@ -13,7 +14,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,8 @@ class StandIn:
     @property
     def digest(self) -> str:
         """Of the recipe: what the package indexes have today does not count."""
-        files = [path for path in sorted(HERE.rglob("*")) if path.is_file() and path.suffix != ".pyc"]
-        text = [path.read_bytes() for path in files]
+        files = [path for path in sorted(HERE.rglob("*")) if path.is_file()]
+        text = [path.read_bytes() for path in files if path.suffix != ".pyc"]
         text += [repr((self.names, self.run, self.made_of, ARCHITECTURE)).encode()]
         return hashlib.sha256(b"\0".join(text)).hexdigest()[:16]
 
@@ -176,8 +177,15 @@ def _stand_ins() -> list[StandIn]:
     ]
 
 
-def _base(client: docker.APIClient, name: str) -> None:
-    """Debian without what no function needs."""
+def _base(client: docker.APIClient) -> str:
+    """The image that all are made of: Debian without what no function needs."""
+    recipe = f"{PACKAGES} {ARCHITECTURE} {inspect.getsource(_base)}"
+    tag = hashlib.sha256(recipe.encode()).hexdigest()[:16]
+    name = f"{BASE}:{tag}"
+    if _label(client, name) is not None:
+        return name
+    if os.geteuid() != 0 or shutil.which("debootstrap") is None:
+        raise SystemExit("tests.images: needs root and debootstrap (apt install debootstrap)")
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="lambdactl-base-") as folder:
         root = Path(folder) / "root"
         _shell("debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", root)
@@ -193,14 +201,14 @@ def _base(client: docker.APIClient, name: str) -> None:
         with subprocess.Popen(words, stdout=subprocess.PIPE) as tar:
             assert tar.stdout is not None
             chunks = iter(lambda: tar.stdout.read(1 << 20), b"")  # type: ignore[union-attr]
-            repository, tag = name.split(":")
             client.import_image_from_stream(
-                chunks, repository=repository, tag=tag, changes=[f"LABEL {LABEL}={tag}"]
+                chunks, repository=BASE, tag=tag, changes=[f"LABEL {LABEL}={tag}"]
             )
+    return name
 
 
-def _build(client: docker.APIClient, base: str, stand_in: StandIn) -> None:
-    lines = [f"FROM {base}", "COPY root /"]
+def _build(client: docker.APIClient, base: Future[str], stand_in: StandIn) -> None:
+    lines = ["COPY root /"]
     lines += [f"ENV {name}={value}" for name, value in stand_in.variables]
     lines += [f"RUN {command}" for command in stand_in.run]
     lines += ["WORKDIR /var/task", 'ENTRYPOINT ["/lambda-entrypoint.sh"]']
@@ -209,7 +217,7 @@ def _build(client: docker.APIClient, base: str, stand_in: StandIn) -> None:
             stand_in.fill(Path(folder))
             with tarfile.open(fileobj=context, mode="w") as archive:
                 archive.add(folder, "root", filter=_owned_by_root)
-                text = "\n".join(lines).encode()
+                text = "\n".join([f"FROM {base.result()}", *lines]).encode()
                 entry = tarfile.TarInfo("Dockerfile")
                 entry.size = len(text)
                 archive.addfile(entry, io.BytesIO(text))
@@ -251,7 +259,7 @@ def _label(client: docker.APIClient, name: str) -> str | None:
 
 
 def main() -> None:
-    """``--force`` also replaces images of these names that are not ours (AWS's own, that is)."""
+    """With ``--force`` images of these names that are not ours, AWS's own say, are replaced too."""
     begun = time.monotonic()
     force = "--force" in sys.argv[1:]
     client = docker.from_env().api
@@ -264,16 +272,14 @@ def main() -> None:
             missing.append(stand_in)
     if not missing:
         return
-    recipe = f"{PACKAGES} {ARCHITECTURE} {Path(__file__).read_text()}"
-    base = f"{BASE}:{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
-    if _label(client, base) is None:
-        if os.geteuid() != 0 or shutil.which("debootstrap") is None:
-            raise SystemExit("tests.images: needs root and debootstrap (apt install debootstrap)")
-        _base(client, base)
     with ThreadPoolExecutor() as threads:
+        # What goes into the images is fetched while Debian installs itself.
+        base = threads.submit(_base, client)
         list(threads.map(lambda stand_in: _build(client, base, stand_in), missing))
     for stand_in in missing:
         print(*stand_in.tags)
+    # What the new ones took the names from.
+    client.prune_images({"dangling": True, "label": LABEL})
     print(f"{len(missing)} stand-ins in {time.monotonic() - begun:.0f} s")
 
 
