@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import functools
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,7 @@ from lambdactl.manifest.profile import region as region_of
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
+    from botocore.loaders import Loader
     from botocore.session import Session
 
 ATTEMPTS = 3
@@ -78,9 +80,9 @@ class Wanted:
         self, why: str, hint: str | None, kind: type[LambdactlError] = EnvironmentStartError
     ) -> LambdactlError:
         """The error that says why there is no such layer here."""
-        return kind(
-            f"can't get the layer {self.arn} of {self.function}: {why}", where=self.where, hint=hint
-        )
+        # Some texts of AWS's SDK have several lines.
+        text = f"can't get the layer {self.arn} of {self.function}: {' '.join(why.split())}"
+        return kind(text, where=self.where, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,7 @@ class Source:
         from botocore.awsrequest import AWSPreparedRequest
         from botocore.exceptions import BotoCoreError
         from botocore.httpsession import URLLib3Session
+        from botocore.utils import get_environ_proxies
 
         # A file of this machine or a redirect to one is nothing that Lambda would send us to; and
         # plain HTTP is for who speaks it to the endpoint already.
@@ -200,7 +203,9 @@ class Source:
             raise self._layer.fail(f"AWS gave a link that is not HTTPS: {shown}", None)
         request = AWSPreparedRequest("GET", location, {}, None, True)
         session = URLLib3Session(
-            verify=self._bundle() or True, proxies=self._proxies(location), timeout=_TIMEOUTS_S
+            verify=self._bundle() or True,
+            proxies=get_environ_proxies(location),
+            timeout=_TIMEOUTS_S,
         )
         try:
             answer = session.send(request)
@@ -228,6 +233,7 @@ class Source:
         _, shared, config = chosen(self._shell)
         session.set_config_variable("credentials_file", str(shared))
         session.set_config_variable("config_file", str(config))
+        session.register_component("data_loader", _models(session.get_config_variable("data_path")))
         self._sign_in(session)
         ignored = self._shell.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
         endpoint = None
@@ -264,15 +270,6 @@ class Source:
 
     def _bundle(self) -> str | None:
         return self._shell.get("AWS_CA_BUNDLE") or self._shell.get("REQUESTS_CA_BUNDLE") or None
-
-    def _proxies(self, url: str) -> dict[str, str]:
-        from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
-
-        shell = {name.lower(): value for name, value in self._shell.items()}
-        if proxy_bypass_environment(urlsplit(url).netloc, {"no": shell.get("no_proxy", "")}):
-            return {}
-        named = {scheme: shell.get(f"{scheme}_proxy") for scheme in ("http", "https")}
-        return {scheme: proxy for scheme, proxy in named.items() if proxy}
 
     @contextlib.contextmanager
     def _in_words(self) -> Iterator[None]:
@@ -374,3 +371,12 @@ class Source:
             return fail(f"AWS refuses the ARN: {said}", "look at its parts", UserError)
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         return fail(f"AWS answered {code or status}: {said}", None)
+
+
+@functools.cache
+def _models(path: str | None) -> Loader:
+    """AWS's descriptions of its services. To read them takes most of the time that a client does,
+    and a function may have five layers."""
+    from botocore.loaders import create_loader
+
+    return create_loader(path)

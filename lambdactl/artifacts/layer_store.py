@@ -51,7 +51,7 @@ def fetch(
 
     :param arn: of the layer version. Its Region is the one that is asked.
     :param function: the function's name, for messages.
-    :param shell: the user's environment: credentials, profile, endpoint, proxies, cache folder.
+    :param shell: the user's environment: credentials, profile, endpoint, cache folder.
     :param where: where the manifest says that the function has it.
     :param tell: takes what is being waited for.
     :raises UserError: there is no such layer version, the user may not have it, it is not an ARN,
@@ -118,7 +118,7 @@ def _get(
         if _is_intact(archive):
             break
         if attempt == 1:
-            size = f" ({described.size / 1e6:.1f} MB)" if described.size else ""
+            size = f" ({max(described.size / 1e6, 0.1):.1f} MB)" if described.size else ""
             tell(f"downloading the layer {layer.arn} of {layer.function}{size}")
         try:
             source.download(described, part)

@@ -129,6 +129,17 @@ def test_the_endpoint_is_that_of_the_shell(
     assert fetch(ARN, function="f", shell=given).read_bytes() == CONTENT
 
 
+def test_a_proxy_is_used_for_lambda_and_for_the_archive(
+    aws: Layers, shell: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", aws.url)
+    aws.versions[ARN].location = f"http://archives.invalid/snapshots/{ARN}"
+    proxied = {**shell, "AWS_ENDPOINT_URL_LAMBDA": "http://lambda.invalid"}
+    assert fetch(ARN, function="f", shell=proxied).read_bytes() == CONTENT
+
+
 def test_credentials_are_those_of_the_shell_and_not_of_this_process(
     aws: Layers, shell: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
