@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from lambdactl.errors import BuildError, LambdactlError
 from lambdactl.execution.containers import platforms, refusals
@@ -21,7 +21,11 @@ _END = 40
 """Lines of a failed build that its error shows."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _FROM = re.compile(r"Step \d+/\d+ : FROM (?:--\S+ )?(\S+)", re.IGNORECASE)
-_NEEDS_BUILDKIT = re.compile(r"requires BuildKit|--mount|unknown flag: ", re.IGNORECASE)
+_NEEDS_BUILDKIT = re.compile(
+    r"requires? BuildKit|supported (?:only )?(?:in|with) BuildKit"
+    r"|unknown flag: (?:mount|link|parents|exclude|network|security|checksum|keep-git-dir)",
+    re.IGNORECASE,
+)
 
 
 def tag(function: Function, root: Path) -> str:
@@ -65,27 +69,33 @@ class _Unreachable(BuildError):
 
 
 def _build(wanted: Wanted, function: Function, architecture: str, name: str, *, pull: bool) -> None:
-    code = function.code
-    assert code.dockerfile is not None
+    code, file = function.code, function.code.dockerfile
+    assert file is not None
     shown = _Output(function.name, wanted)
     import docker.errors
     import requests
 
+    def ask() -> Iterable[Mapping[str, Any]]:
+        context, dockerfile = _context(code.context or file.parent, file)
+        with context:
+            events: Iterable[Mapping[str, Any]] = wanted.engine.client.build(
+                fileobj=context,
+                custom_context=True,
+                dockerfile=dockerfile,
+                tag=name,
+                target=code.target,
+                buildargs=dict(code.args),
+                labels={BUILT: name},
+                platform=platforms.oci(architecture),
+                rm=True,
+                forcerm=True,
+                pull=pull,
+                decode=True,
+            )
+        return events
+
     try:
-        events: Iterator[Mapping[str, Any]] = wanted.engine.client.build(
-            path=str(code.context or code.dockerfile.parent),
-            dockerfile=str(code.dockerfile),
-            tag=name,
-            target=code.target,
-            buildargs=dict(code.args),
-            labels={BUILT: name},
-            platform=platforms.oci(architecture),
-            rm=True,
-            forcerm=True,
-            pull=pull,
-            decode=True,
-        )
-        for event in events:
+        for event in wanted.run.events(ask):
             if "error" in event:
                 raise _failed(function, str(event["error"]), shown)
             shown.show(event)
@@ -94,10 +104,37 @@ def _build(wanted: Wanted, function: Function, architecture: str, name: str, *, 
     except (docker.errors.DockerException, requests.RequestException) as error:
         raise _explained(error, f"build the image of {function.name}") from error
     except OSError as error:
-        words = (error.strerror or str(error)).lower()
-        raise BuildError(
-            f"{function.name} can't be built: {error.filename or code.context}: {words}", b""
-        ) from None
+        cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+        place = f"{cause.filename}: " if cause.filename else ""
+        words = (cause.strerror or str(cause)).lower()
+        raise BuildError(f"{function.name} can't be built: {place}{words}", b"") from None
+
+
+def _context(folder: Path, dockerfile: Path) -> tuple[IO[bytes], str]:
+    """The files that a build sees, and the name of the Dockerfile among them. What a
+    ``.dockerignore`` leaves out stays here; one that is named after the Dockerfile comes first
+    (https://docs.docker.com/build/concepts/context/#dockerignore-files).
+
+    :raises OSError: one can't be read.
+    """
+    from docker.utils import tar
+
+    own = dockerfile.with_name(f"{dockerfile.name}.dockerignore")
+    ignore = own if own.is_file() else folder / ".dockerignore"
+    patterns: list[str] = []
+    if ignore.is_file():
+        lines = (line.strip() for line in ignore.read_text(encoding="utf-8").splitlines())
+        patterns = [line for line in lines if line and not line.startswith("#")]
+    if dockerfile.is_relative_to(folder):
+        name, text = dockerfile.relative_to(folder).as_posix(), None
+    else:
+        # Taken along under a name that hides nothing, and left out of what is copied.
+        name, text = (
+            f".dockerfile.{hashlib.sha256(bytes(dockerfile)).hexdigest()}",
+            (dockerfile.read_text(encoding="utf-8")),
+        )
+    context: IO[bytes] = tar(str(folder), exclude=patterns, dockerfile=(name, text))
+    return context, name
 
 
 class _Output:

@@ -100,6 +100,15 @@ def find(
     return _checked(function, _with_own(function, image))
 
 
+def stop(owner: Path) -> None:
+    """Give up what is being pulled and built for a run, at its end: :func:`find` raises
+    :class:`~lambdactl.errors.EnvironmentStoppedError` at once, whatever the engine does.
+
+    :param owner: as given to :func:`find`.
+    """
+    runs.end(owner)
+
+
 def _base(function: Function) -> base_images.BaseImage:
     runtime = function.runtime or ""
     base = base_images.find(runtime)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lambdactl.errors import EngineError, LambdactlError, Location
@@ -97,7 +98,7 @@ def _pulled(
     key = (wanted.engine.url, asked, architecture)
     if key not in wanted.run.done:
         try:
-            pull(wanted.engine, asked, architecture, wanted.progress, tell=wanted.tell)
+            pull(wanted, asked, architecture)
         except refusals.PullRefused as refused:
             if local is None:
                 raise EngineError(
@@ -113,38 +114,61 @@ def _pulled(
     return found
 
 
-def pull(
-    engine: Engine,
-    reference: str,
-    architecture: str,
-    progress: Progress | None,
-    *,
-    tell: Callable[[str], None],
-) -> None:
+def pull(wanted: Wanted, reference: str, architecture: str) -> None:
     """Ask the registry for an image.
 
     :raises PullRefused: it can't be had.
     :raises EngineError: the engine does not answer.
     """
+    try:
+        try:
+            _pull(wanted, reference, architecture, None)
+        except refusals.PullRefused as refused:
+            if not (refused.expired and refused.registry == "public.ecr.aws"):
+                raise
+            # The most frequent trouble with it; and whatever is there is there for everybody.
+            wanted.tell(f"{refused.message}; asking without a login")
+            _pull(wanted, reference, architecture, {})
+    except BaseException:
+        if wanted.progress is not None:
+            wanted.progress.given_up(reference)
+        raise
+    if wanted.progress is not None:
+        wanted.progress.pulled(reference)
+
+
+def _pull(
+    wanted: Wanted, reference: str, architecture: str, login: Mapping[str, str] | None
+) -> None:
     import docker.errors
     import requests
 
     name = references.parse(reference)
-    tag = name.digest or name.tag
-    options: dict[str, Any] = {"platform": platforms.oci(architecture)}
-    shown = Layers(reference, progress)
-    try:
+    shown = Layers(reference, wanted.progress)
+
+    def ask(login: Mapping[str, str] | None) -> Iterable[Mapping[str, Any]]:
+        asked: Iterable[Mapping[str, Any]] = wanted.engine.client.pull(
+            name.name,
+            name.digest or name.tag,
+            platform=platforms.oci(architecture),
+            auth_config=login,
+            stream=True,
+            decode=True,
+        )
+        return asked
+
+    def ask_somehow() -> Iterable[Mapping[str, Any]]:
         try:
-            events = engine.client.pull(name.name, tag, stream=True, decode=True, **options)
+            return ask(login)
+        except docker.errors.APIError:
+            raise
         except docker.errors.DockerException as error:
-            if isinstance(error, docker.errors.APIError):
-                raise
             # A program that keeps passwords is gone or broken; most images need none.
-            tell(f"the password for {name.registry} can't be read ({error}); asking without one")
-            events = engine.client.pull(
-                name.name, tag, stream=True, decode=True, auth_config={}, **options
-            )
-        for event in events:
+            wanted.tell(f"the login for {name.registry} can't be read ({error}); asking without")
+            return ask({})
+
+    try:
+        for event in wanted.run.events(ask_somehow):
             if "error" in event:
                 raise refusals.refused(reference, str(event["error"]))
             shown.show(event)
@@ -152,8 +176,6 @@ def pull(
         raise refusals.refused(reference, str(error.explanation or error)) from None
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:
         raise _explained(error, f"pull {reference}") from error
-    if progress is not None:
-        progress.pulled(reference)
 
 
 class Layers:
@@ -191,7 +213,7 @@ def _locked(settings: ContainerSettings, reference: str) -> str:
     return reference if digest is None else f"{references.parse(reference).name}@{digest}"
 
 
-def _lock(wanted: Wanted, lock: Any, reference: str, found: Mapping[str, Any]) -> None:
+def _lock(wanted: Wanted, lock: Path, reference: str, found: Mapping[str, Any]) -> None:
     name = references.parse(reference)
     if name.digest is not None:
         return

@@ -11,11 +11,12 @@ _ECR = re.compile(r"\d{12}\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?")
 
 
 class PullRefused(EngineError):
-    """An image can't be pulled; ``unreachable`` says that nobody could be asked."""
+    """An image can't be pulled. ``unreachable`` says that nobody could be asked, ``expired`` that
+    the login at ``registry`` is too old."""
 
-    def __init__(self, message: str, *, hint: str | None, unreachable: bool = False) -> None:
-        super().__init__(message, hint=hint)
-        self.unreachable = unreachable
+    registry = ""
+    unreachable = False
+    expired = False
 
 
 _UNREACHABLE = re.compile(
@@ -49,6 +50,12 @@ def refused(reference: str, text: str) -> PullRefused:
     :param text: what the engine said.
     """
     registry = references.parse(reference).registry
+    found = _meaning(registry, text)
+    found.registry = registry
+    return found
+
+
+def _meaning(registry: str, text: str) -> PullRefused:
     if _SPACE.search(text):
         return PullRefused("the engine's disk is full", hint="docker system df")
     if _PLAIN.search(text):
@@ -62,11 +69,12 @@ def refused(reference: str, text: str) -> PullRefused:
             hint="give the engine the certificate of the registry, or of the proxy before it",
         )
     if _UNREACHABLE.search(text):
-        return PullRefused(
+        unreachable = PullRefused(
             f"{registry} can't be reached ({_last(text)})",
             hint="check the network, or load the image with `docker load`",
-            unreachable=True,
         )
+        unreachable.unreachable = True
+        return unreachable
     if _LIMIT.search(text):
         return PullRefused(
             f"{registry} limits how much is pulled without a login",
@@ -80,12 +88,13 @@ def refused(reference: str, text: str) -> PullRefused:
             hint="set the function's `architecture` to one that it is made for",
         )
     if _EXPIRED.search(text):
-        return PullRefused(
+        public = registry == "public.ecr.aws"
+        expired = PullRefused(
             f"the login at {registry} has expired",
-            hint=f"docker logout {registry}"
-            if registry == "public.ecr.aws"
-            else f"log in again: {_login(registry)}",
+            hint=f"docker logout {registry}" if public else f"log in again: {_login(registry)}",
         )
+        expired.expired = True
+        return expired
     if _WRONG_NAME.search(text):
         return PullRefused(
             f"the engine does not take its name ({_last(text)})",

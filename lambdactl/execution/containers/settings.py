@@ -41,6 +41,10 @@ class Progress(Protocol):
         """``image`` is here."""
         ...
 
+    def given_up(self, image: str) -> None:
+        """``image`` does not come: nobody has it, or nobody waits for it any more."""
+        ...
+
     def building(self, function: str, line: str) -> None:
         """The build of a function's Dockerfile printed a line."""
         ...
