@@ -12,6 +12,7 @@ COMMANDS = {
         "Serve every HTTP trigger, and reload on each save.",
     ),
     "routes": ("lambdactl.cli.routes:routes", "Print the route table."),
+    "prune": ("lambdactl.cli.prune:prune", "Remove what was left by one that was killed."),
 }
 
 

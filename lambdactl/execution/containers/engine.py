@@ -7,9 +7,11 @@ import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lambdactl.errors import EngineError
+from lambdactl.execution.containers import nesting
 from lambdactl.execution.containers.endpoints import Endpoint, chosen, usual
 from lambdactl.execution.containers.explaining import explained
 
@@ -47,6 +49,7 @@ class Engine:
         with a virtual machine), so the owner of a file says nothing there.
     :ivar rootless: its networks are in a network namespace of its own, so that this machine has no
         address on its bridges.
+    :ivar nest: the container of this engine in which lambdactl itself runs, if it does.
     """
 
     client: docker.APIClient
@@ -58,11 +61,19 @@ class Engine:
     shares_kernel: bool
     maps_users: bool
     rootless: bool = False
+    nest: nesting.Nest | None = None
 
     @property
     def remote(self) -> bool:
         """Reached over a network, not a socket of this machine."""
         return not self.url.startswith(("unix://", "npipe://"))
+
+    def outside(self, path: Path) -> Path:
+        """What the engine calls a file or folder of ours, for a bind mount.
+
+        :raises EngineError: it doesn't see it.
+        """
+        return path if self.nest is None else nesting.outside(self.nest, path)
 
 
 def connect(shell: Mapping[str, str]) -> Engine:
@@ -124,15 +135,16 @@ def _open(endpoint: Endpoint) -> Engine:
     try:
         version: dict[str, Any] = client.version(api_version=False)
         info: dict[str, Any] = client.info()
+        product = _product(version, info)
+        here = _is_here(endpoint, info, product)
+        nest = nesting.find(client) if here else None
     except Exception:
         client.close()
         raise
     client.timeout = CALL_S
-    product = _product(version, info)
     features = [str(feature) for feature in info.get("SecurityOptions") or []]
     rootless = any(feature.startswith("name=rootless") for feature in features)
     remapped = any(feature.startswith("name=userns") for feature in features)
-    here = _is_here(endpoint, info, product)
     return Engine(
         client=client,
         url=endpoint.url,
@@ -143,6 +155,7 @@ def _open(endpoint: Endpoint) -> Engine:
         shares_kernel=here,
         maps_users=rootless or remapped or not here,
         rootless=rootless,
+        nest=nest,
     )
 
 

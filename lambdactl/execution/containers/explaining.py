@@ -25,6 +25,12 @@ _KNOWN: tuple[tuple[str, str, str | None], ...] = (
         "share it in the engine's settings for file sharing",
     ),
     (
+        r"bind source path does not exist: (?P<what>\S+)",
+        "the engine's machine has no {what}",
+        "an engine on another machine, or outside of the container that lambdactl runs in, doesn't "
+        "see the files here",
+    ),
+    (
         r"exec format error",
         "the image is for another architecture than the engine's machine",
         "use an image of that architecture, or install emulation (`docker run --privileged --rm "

@@ -20,6 +20,7 @@ from lambdactl.execution.containers.explaining import explained
 
 if TYPE_CHECKING:
     from lambdactl.execution.containers.engine import Engine
+    from lambdactl.execution.containers.nesting import Nest
     from lambdactl.execution.containers.settings import ContainerSettings
 
 HOST_NAME = "host.docker.internal"
@@ -39,6 +40,9 @@ _OUTSIDE: dict[str, str] = {
 """The fixed address that leads out of a product's virtual machine to our loopback:
 https://lima-vm.io/docs/config/network/user/ (lima, which colima, Finch and Rancher Desktop are
 built on), https://github.com/containers/gvisor-tap-vsock (podman's machines)."""
+_LATE_BRIDGES = frozenset({"finch", "podman"})
+"""Engines whose bridge comes up with the first container on it, and with it the gateway's address:
+the Runtime API is bound ahead of that (IP_FREEBIND of ip(7))."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,8 @@ class Reach:
     """How containers reach us.
 
     :ivar host: what is before the port in ``AWS_LAMBDA_RUNTIME_API``: a name or an IPv4 address.
-    :ivar listen: the address of this machine to bind.
+    :ivar listen: the address of this machine to bind; there may be a container needed to bring its
+        interface up.
     :ivar network_mode: as ``create_host_config`` has it: "bridge", "host", a network's name.
     :ivar extra_hosts: more lines for the container's ``/etc/hosts``, as ``create_host_config`` has
         them (``name:address``); those of ``--add-host`` are among them.
@@ -67,6 +72,9 @@ def reach(engine: Engine, settings: ContainerSettings) -> Reach:
     mode = settings.network or "bridge"
     if settings.host is not None:
         return _as_told(engine, settings, settings.host, mode)
+    if engine.nest is not None and not engine.nest.shares_host:
+        mode, address = _beside(engine.nest, settings.network)
+        return Reach(address, address, mode, _hosts(settings, address))
     host, listen, outside = _found(engine, mode)
     return Reach(host, listen, mode, _hosts(settings, outside))
 
@@ -102,6 +110,22 @@ def _found(engine: Engine, mode: str) -> tuple[str, str, str | None]:
     return _on_bridge(engine, mode)
 
 
+def _beside(nest: Nest, wanted: str | None) -> tuple[str, str]:
+    """The network that functions and we are on, and our address there."""
+    name = wanted or next(iter(nest.networks), None)
+    if name is not None and name in nest.networks:
+        return name, nest.networks[name]
+    if wanted is None:
+        raise EngineError(
+            f"lambdactl runs in the container {nest.name!r}, which is on no network",
+            hint=f"`docker network connect bridge {nest.name}`",
+        )
+    raise EngineError(
+        f"lambdactl runs in the container {nest.name!r}, which is not on the network {wanted!r}",
+        hint=f"`docker network connect {wanted} {nest.name}`",
+    )
+
+
 def _rootless() -> tuple[str, str, str | None]:
     """Bridges of a rootless engine are in a namespace of its own, and what leaves it comes from
     this machine itself, so it reaches the address that this machine has for others
@@ -131,7 +155,7 @@ def _on_bridge(engine: Engine, mode: str) -> tuple[str, str, str | None]:
     gateway = _gateway(network)
     if gateway is None:
         raise EngineError(f"the network {mode!r} has no IPv4 gateway", hint=_SAY_HOST)
-    if not _is_ours(gateway):
+    if not _is_ours(gateway) and engine.product not in _LATE_BRIDGES:
         raise EngineError(
             f"the gateway of the network {mode!r} ({gateway}) is not an address of this machine",
             hint=_SAY_HOST,
