@@ -34,7 +34,7 @@ def merge(layers: Sequence[Path], folder: Path) -> Path:
             continue
         with tempfile.TemporaryDirectory(dir=folder.parent) as unpacked:
             unpack(layer, Path(unpacked))
-            _overlay(Path(unpacked), folder)
+            _move(Path(unpacked), folder)
     return folder
 
 
@@ -61,9 +61,26 @@ def _copy(layer: Path, folder: Path) -> None:
             _replace(Path(current) / name, target / name)
 
 
+def _move(layer: Path, folder: Path) -> None:
+    """As :func:`_copy`, but nobody needs ``layer`` afterwards: a layer of an archive has thousands
+    of files, and to rename a folder takes no longer than one of them."""
+    with os.scandir(layer) as entries:
+        for entry in entries:
+            target = folder / entry.name
+            if entry.is_dir(follow_symlinks=False) and target.is_dir() and not target.is_symlink():
+                _move(Path(entry.path), target)
+            else:
+                _remove(target)
+                Path(entry.path).rename(target)
+
+
 def _replace(source: Path, target: Path) -> None:
+    _remove(target)
+    shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _remove(target: Path) -> None:
     if target.is_dir() and not target.is_symlink():
         shutil.rmtree(target)
     elif target.is_symlink() or target.exists():
         target.unlink()
-    shutil.copy2(source, target, follow_symlinks=False)

@@ -92,6 +92,24 @@ def test_archives_and_folders_mix(layer: Make, opt: Path) -> None:
     assert [path.name for path in opt.parent.iterdir()] == ["opt"]
 
 
+def test_archives_lie_over_each_other_as_folders_do(layer: Make, opt: Path) -> None:
+    one = layer("one", **{"x/deep/file": "1", "y": "1", "z/kept": "1", "l": "->z", "same/a": "1"})
+    two = layer("two", **{"x": "2", "y/deep": "2", "z/new": "2", "l/b": "2", "same/a": "2"})
+    assert tree(merge([one, zipped(two)], opt)) == {
+        "l": None,
+        "l/b": "2",
+        "same": None,
+        "same/a": "2",
+        "x": "2",
+        "y": None,
+        "y/deep": "2",
+        "z": None,
+        "z/kept": "1",
+        "z/new": "2",
+    }
+    assert [path.name for path in opt.parent.iterdir()] == ["opt"]
+
+
 def test_a_single_archive_is_unpacked(layer: Make, opt: Path) -> None:
     assert merge([zipped(layer("one", a="1"))], opt) == opt
     assert tree(opt) == {"a": "1"}
