@@ -50,10 +50,10 @@ class ImageView:
     methods may be called in any thread.
 
     :param output: "json": documents as well, one a line.
-    :param write: takes a line for people; by default stderr does.
+    :param write: takes a line for people; by default stderr does, with bars if it is a terminal.
     :param document: takes a document for scripts; by default stdout does, with ``output`` "json".
-    :param bars: draw bars on the terminal that is stderr. By default where it is one and ``write``
-        is not given; whoever gives ``write`` may show :meth:`status` instead.
+    :param shown: whoever gives ``write`` shows :meth:`status`, so lines need not say how far a
+        pull is.
     """
 
     def __init__(
@@ -62,15 +62,13 @@ class ImageView:
         *,
         write: Callable[[bytes], None] | None = None,
         document: Callable[[dict[str, Any]], None] | None = None,
-        bars: bool | None = None,
+        shown: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._write = write or _to_stderr
-        self._lines = bars is None and write is None and not _is_live()
         self._document = document or (_to_stdout if output == "json" else None)
-        self._bars = (
-            _Bars() if (bars if bars is not None else write is None and _is_live()) else None
-        )
+        self._bars = _Bars() if write is None and _is_live() else None
+        self._lines = self._bars is None and not shown
         self._clock = clock
         self._lock = threading.RLock()
         self._pulls: dict[str, _Pull] = {}

@@ -3,18 +3,20 @@ scripts."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
 from lambdactl import errors
+from lambdactl.cli.image_view import ImageView
 from lambdactl.cli.log_view import LogView, wants_colour
 from lambdactl.cli.screen import Screen
 from lambdactl.cli.status import Status, milliseconds
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from lambdactl.triggers.http.exchange import Request
     from lambdactl.triggers.http.server import Mount
     from lambdactl.triggers.http.stats import Row
+
+T = TypeVar("T")
 
 KINDS = {
     "rest": "REST API",
@@ -59,6 +63,12 @@ class View:
         self._errors = Screen(2, status=self._status_line if self.live else None)
         self._results = Screen(1) if self._json else None
         self._log_view = LogView(self._errors.write, colour=self._colour)
+        self.images = ImageView(
+            write=_in_loop(self._errors.write),
+            document=_in_loop(self._image_document) if self._json else None,
+            shown=self.live,
+        )
+        """Images as they are pulled and built, in whatever thread."""
         self._mounts: list[dict[str, Any]] = []
         self._lines = 0
         self._more = 0
@@ -228,6 +238,9 @@ class View:
             text = json.dumps({"event": event, **fields}, ensure_ascii=False)
             self._results.write(text.encode("utf-8", "replace"))
 
+    def _image_document(self, document: dict[str, Any]) -> None:
+        self._document(**document)
+
     def _say(self, text: str, seconds: float | None) -> None:
         if seconds is not None:
             text += f", {milliseconds(seconds * 1000)}"
@@ -251,9 +264,22 @@ class View:
         return False
 
     def _status_line(self, width: int) -> str:
-        if self._served is None:
-            return ""
+        images = self.images.status(width)
+        if images or self._served is None:
+            return images
         return self._status.line(self._served.rows(), width, logs=self.logs)
+
+
+def _in_loop(call: Callable[[T], None]) -> Callable[[T], None]:
+    """``call``, made in the running loop soon, for whoever is in another thread."""
+    loop = asyncio.get_running_loop()
+
+    def soon(argument: T) -> None:
+        # A loop that is closed has nobody left to show it to.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(call, argument)
+
+    return soon
 
 
 class _Captured(io.StringIO):
