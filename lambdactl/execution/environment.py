@@ -25,10 +25,11 @@ from lambdactl.execution.clock import Clock
 from lambdactl.execution.debugging import PATIENCE_S
 from lambdactl.execution.handoff import Slot
 from lambdactl.execution.ids import new_uuid
-from lambdactl.execution.invocation import Invocation, InvocationResult, Report
+from lambdactl.execution.invocation import Invocation, InvocationResult, Report, version_of
 from lambdactl.execution.journal import Journal
 from lambdactl.execution.logs import LogSink
-from lambdactl.execution.runtime_api import Answer, Event, RuntimeApi
+from lambdactl.execution.messages import Answer, Event
+from lambdactl.execution.runtime_api import RuntimeApi
 from lambdactl.execution.sandbox import Sandbox
 from lambdactl.manifest.model import Function
 
@@ -112,11 +113,13 @@ class Environment:
 
         :raises EnvironmentStartError: nothing could be started.
         """
-        await self._api.open(self._sandbox.host)
+        await self._api.open(self._sandbox.host, self._sandbox.listen)
         self._api.hold_back()
         self._prepared = True
-        await self._sandbox.start(self._api.address, self._journal.output, self._on_exit)
-        self._sandbox.end()
+        await self._sandbox.open(self._api.address, self._journal.output, self._on_exit)
+        if not self._sandbox.holds:
+            await self._sandbox.start()
+            self._sandbox.end()
 
     async def initialize(self) -> None:
         """The init phase. A function's own failure in it is not raised: it is logged, and the
@@ -125,7 +128,7 @@ class Environment:
         :raises EnvironmentStartError: nothing could be started.
         """
         if not self._api.address:
-            await self._api.open(self._sandbox.host)
+            await self._api.open(self._sandbox.host, self._sandbox.listen)
             if self.status is Status.STOPPED:
                 # Meanwhile; what it closed was not open yet.
                 await self._api.close()
@@ -156,7 +159,7 @@ class Environment:
         if self.status is Status.RESET:
             error_type, _ = await self._initialize("invoke", self._timeout_s)
         now = clock.now()
-        version = _version(invocation.qualifier)
+        version = version_of(invocation.qualifier)
         if error_type is not None:
             journal.start(now, request_id, version, trace_id)
         else:
@@ -208,7 +211,7 @@ class Environment:
                 status="error" if failed else "success",
             ),
             function_error="Unhandled" if failed else None,
-            executed_version=_version(invocation.qualifier),
+            executed_version=version_of(invocation.qualifier),
             content_type=answer.content_type,
             streamed=answer.streamed,
             cold=cold,
@@ -259,17 +262,21 @@ class Environment:
     async def _initialize(self, phase: str, timeout_s: float) -> tuple[str | None, float]:
         """Start the runtime and wait until it asks for an event; returns the error type (None
         when it did) and the duration in milliseconds."""
-        clock = self._clock
+        clock, sandbox = self._clock, self._sandbox
         self.status = Status.INIT
+        prepared, self._prepared = self._prepared, False
+        if not prepared:
+            await sandbox.open(self._api.address, self._journal.output, self._on_exit)
+            if self.status is Status.STOPPED:
+                raise EnvironmentStoppedError(f"{self.function.name} was stopped as it started")
         self._journal.init_start(self._sandbox.runtime_version, phase)
         begun = clock.monotonic()
         over = self._begin_phase(timeout_s)
-        prepared, self._prepared = self._prepared, False
         self._api.release()
-        if prepared:
-            self._sandbox.begin()
+        if prepared and not sandbox.holds:
+            sandbox.begin()
         else:
-            await self._sandbox.start(self._api.address, self._journal.output, self._on_exit)
+            await sandbox.start()
         await over
         duration_ms = (clock.monotonic() - begun) * 1000
         self._sandbox.drain()
@@ -325,7 +332,7 @@ class Environment:
             payload=payload,
             report=report,
             function_error="Unhandled" if failed else None,
-            executed_version=_version(invocation.qualifier),
+            executed_version=version_of(invocation.qualifier),
             log_tail=tail,
             content_type=answer.content_type if answer is not None else "application/json",
             streamed=answer is not None and answer.streamed,
@@ -439,9 +446,3 @@ class Environment:
             self.status = Status.RESET
             self._api.reset()
         self._end_phase()
-
-
-def _version(qualifier: str) -> str:
-    """The version that runs. Locally every qualifier runs the code that is there, so only a
-    number says more than $LATEST."""
-    return qualifier if qualifier.isdigit() else "$LATEST"

@@ -117,3 +117,9 @@ class Invoker(Protocol):
         :raises EnvironmentStartError: nothing could be started to run it in.
         """
         ...
+
+
+def version_of(qualifier: str) -> str:
+    """The version that runs. Locally every qualifier runs the code that is there, so only a
+    number says more than $LATEST."""
+    return qualifier if qualifier.isdigit() else "$LATEST"

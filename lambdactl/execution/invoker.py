@@ -5,17 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from lambdactl.artifacts import merge, unpack
 from lambdactl.errors import EventError, LambdactlError, UserError
 from lambdactl.execution import credentials, missing, runtimes
 from lambdactl.execution.clock import Clock, SystemClock
@@ -23,14 +19,12 @@ from lambdactl.execution.containers.settings import ContainerSettings, Progress
 from lambdactl.execution.environment import Environment
 from lambdactl.execution.ids import new_hex, new_trace_root
 from lambdactl.execution.invocation import MAX_EVENT_BYTES, Invocation, InvocationResult
+from lambdactl.execution.launches import Launches
 from lambdactl.execution.logs import LogSink
-from lambdactl.execution.memory import sweep_cgroups
 from lambdactl.execution.pool import IDLE_S, MAX_ENVIRONMENTS, Pool, Retired
-from lambdactl.execution.process import ProcessSandbox
+from lambdactl.execution.sandbox import Launch
 from lambdactl.execution.standby import Standbys
-from lambdactl.execution.tasks import finished, keep
-from lambdactl.execution.work import WorkFolder, remove_tree, sweep
-from lambdactl.manifest.model import App, Function
+from lambdactl.manifest.model import App
 
 ACCOUNT = "123456789012"
 """The account in local ARNs, the one AWS's documentation uses."""
@@ -46,7 +40,7 @@ class LocalInvoker:
     :param use_credentials: whether functions get the user's AWS credentials.
     :param containers: how the containers of functions that run in one are made.
     :param progress: shows how images are pulled and built.
-    :param debug_port: the function waits for a debugger on this port, and has all the time it takes.
+    :param debug_port: the function waits for a debugger on this port, as long as that takes.
     """
 
     def __init__(
@@ -71,25 +65,25 @@ class LocalInvoker:
         self._warn = warn
         self._clock = clock or SystemClock()
         self._shell = os.environ if shell is None else shell
-        self._strict = strict_runtime
         self._max_environments = max_environments
         self._idle_s = idle_s
-        self._containers = containers or ContainerSettings()
-        self._progress = progress
         self._debug_port = debug_port
         self.region = credentials.region(self._shell)
         self._credentials: dict[str, str] | None = None if use_credentials else {}
         self._pools: dict[tuple[str, str | None], Pool] = {}
-        self._launches: dict[str, runtimes.Launch] = {}
-        self._work: WorkFolder | None = None
+        self._launches = Launches(
+            app,
+            shell=self._shell,
+            strict=strict_runtime,
+            tell=self._tell,
+            containers=containers or ContainerSettings(),
+            progress=progress,
+            debug_port=debug_port,
+        )
         self._coming: dict[str, Pool] = {}
         """What a reload is starting now."""
-        self._variables: Mapping[str, str] = {}
-        self._generations: dict[str, int] = {}
-        """How often each function has been replaced."""
         self._retired: set[Pool] = set()
-        self._made_of: WeakKeyDictionary[Pool, runtimes.Launch] = WeakKeyDictionary()
-        self._clearing: set[asyncio.Task[None]] = set()
+        self._made_of: WeakKeyDictionary[Pool, Launch] = WeakKeyDictionary()
         self._advised: set[str] = set()
         """Functions that were told what to install; once is enough, until they are reloaded."""
         self._standbys = (
@@ -106,9 +100,7 @@ class LocalInvoker:
         :raises EnvironmentStartError: nothing could be started to run it in.
         """
         key = (invocation.function, invocation.tenant_id)
-        pool = self._pools.get(key)
-        if pool is None:
-            pool = self._pools[key] = self._new_pool(*key)
+        pool = self._pools.get(key) or await self._pool(*key)
         if len(invocation.payload) > MAX_EVENT_BYTES:
             raise EventError(
                 f"the event has {len(invocation.payload)} bytes; "
@@ -132,8 +124,8 @@ class LocalInvoker:
 
         :param variables: environment variables for every function that has not set them itself.
         """
-        self.app = app
-        self._variables = variables or {}
+        self.app = self._launches.app = app
+        self._launches.variables = variables or {}
 
     async def reload(self, names: Iterable[str]) -> set[str]:
         """Give functions fresh environments, made from what is on the disk now.
@@ -154,9 +146,7 @@ class LocalInvoker:
 
         async def one(name: str) -> None:
             with contextlib.suppress(LambdactlError):
-                pool = self._pools.get((name, None))
-                if pool is None:
-                    pool = self._pools[name, None] = self._new_pool(name, None)
+                pool = await self._pool(name, None)
                 if not pool.size:
                     await pool.warm()
 
@@ -178,14 +168,7 @@ class LocalInvoker:
         if self._standbys is not None:
             await self._standbys.close()
         await asyncio.gather(*(pool.close() for pool in pools))
-        await finished(self._clearing)
-        if self._work is not None:
-            self._work.close()
-            self._work = None
-            # Beside the way of any call: what others that were killed have left.
-            sweep()
-            sweep_cgroups()
-        self._launches.clear()
+        await self._launches.close()
 
     def arn(self, name: str, qualifier: str) -> str:
         """The function's ARN; only a qualifier that was asked for is part of it."""
@@ -194,8 +177,7 @@ class LocalInvoker:
 
     async def _replace(self, name: str) -> bool:
         """Returns whether there was anything to replace."""
-        generation = self._generations[name] = self._generations.get(name, 0) + 1
-        self._launches.pop(name, None)
+        generation = self._launches.renew(name)
         self._advised.discard(name)
         superseded = self._coming.pop(name, None)
         if superseded is not None:
@@ -204,21 +186,17 @@ class LocalInvoker:
         replaced = False
         for key in [key for key in self._pools if key[0] == name]:
             old = self._pools.get(key)
-            if old is None or self._generations[name] != generation:
+            if old is None or self._launches.generation(name) != generation:
                 return replaced
             replaced = replaced or bool(old.size)
             if name not in self.app.functions:
                 del self._pools[key]
                 self._retire(old)
                 continue
-            if self.app.functions[name].code.kind == "zip":
-                self._work_folder()
-                # A large archive must not hold up the others' requests.
-                with contextlib.suppress(LambdactlError, OSError):
-                    await asyncio.to_thread(self._task, self.app.functions[name])
-                if self._generations[name] != generation:
-                    return replaced
             try:
+                await self._launches.prepare(name)
+                if self._launches.generation(name) != generation:
+                    return replaced
                 fresh = self._new_pool(*key)
             except LambdactlError:
                 # The next call meets the same error, and tells it to its caller.
@@ -231,7 +209,7 @@ class LocalInvoker:
                 # One that can't start tells so to the first caller, who starts another.
                 with contextlib.suppress(LambdactlError):
                     await fresh.warm()
-            if self._generations[name] != generation or self._pools.get(key) is not old:
+            if self._launches.generation(name) != generation or self._pools.get(key) is not old:
                 await fresh.close()
                 return replaced
             self._coming.pop(name, None)
@@ -243,23 +221,16 @@ class LocalInvoker:
         self._retired = {pool for pool in self._retired if pool.size}
         pool.retire()
         self._retired.add(pool)
-        self._clear_away()
-
-    def _clear_away(self) -> None:
-        """Remove unpacked code and merged layers that nothing runs on any more: after a day of
-        saves they would fill the disk."""
-        if self._work is None:
-            return
         pools = [*self._pools.values(), *self._coming.values()]
         pools += [pool for pool in self._retired if pool.size]
-        launches = [*self._launches.values(), *(self._made_of[pool] for pool in pools)]
-        used = {path for launch in launches for path in (launch.task, launch.opt)}
-        # Perhaps being made just now.
-        current = {self._edition(function) for function in self.app.functions.values()}
-        for kind in ("code", "opt"):
-            for folder in (self._work.path / kind).glob("[!.]*"):
-                if folder not in used and folder.name not in current:
-                    keep(self._clearing, asyncio.to_thread(remove_tree, folder))
+        self._launches.clear_away(self._made_of[pool] for pool in pools)
+
+    async def _pool(self, name: str, tenant_id: str | None) -> Pool:
+        await self._launches.prepare(name)
+        pool = self._pools.get((name, tenant_id))
+        if pool is None:
+            pool = self._pools[name, tenant_id] = self._new_pool(name, tenant_id)
+        return pool
 
     def _new_pool(self, name: str, tenant_id: str | None) -> Pool:
         function = self.app.function(name)
@@ -267,7 +238,7 @@ class LocalInvoker:
             raise UserError(
                 f"{function.name} isolates its tenants: name one", hint="give a tenant id"
             )
-        launch = self._launch(function)
+        launch = self._launches.get(function)
         pool = Pool(
             lambda: self._environment(launch),
             name=function.name,
@@ -279,14 +250,14 @@ class LocalInvoker:
         self._made_of[pool] = launch
         return pool
 
-    def _environment(self, launch: runtimes.Launch) -> Environment:
+    def _environment(self, launch: Launch) -> Environment:
         found = self._standbys.take(launch) if self._standbys is not None else None
         return found or self._new_environment(launch)
 
-    def _new_environment(self, launch: runtimes.Launch, *, standby: bool = False) -> Environment:
+    def _new_environment(self, launch: Launch, *, standby: bool = False) -> Environment:
         if self._credentials is None:
             self._credentials = credentials.find(self._shell, self._tell)
-        spec = launch.spec(
+        sandbox = launch.sandbox(
             region=self.region,
             credentials=self._credentials,
             now=self._clock.now(),
@@ -295,90 +266,11 @@ class LocalInvoker:
         name = launch.function.aws_name or launch.function.name
         return Environment(
             launch.function,
-            ProcessSandbox(spec),
+            sandbox,
             arn=cache(lambda qualifier: self.arn(name, qualifier)),
             clock=self._clock,
             sink=self._sink,
         )
-
-    def _launch(self, function: Function) -> runtimes.Launch:
-        if function.name not in self._launches:
-            if self._variables:
-                function = dataclasses.replace(
-                    function, environment={**self._variables, **function.environment}
-                )
-            launch = runtimes.prepare(
-                function,
-                task=self._task(function),
-                opt=self._opt(function),
-                root=self.app.root,
-                work=self._work_folder(),
-                shell=self._shell,
-                strict=self._strict,
-            )
-            if launch.warning:
-                self._tell(launch.warning)
-            self._launches[function.name] = launch
-        return self._launches[function.name]
-
-    def _task(self, function: Function) -> Path:
-        """The folder that stands for /var/task."""
-        code = function.code
-        if code.kind == "folder" and code.path is not None:
-            if not code.path.is_dir():
-                raise UserError(
-                    f"the code folder of {function.name} does not exist: {code.path}",
-                    where=function.where,
-                )
-            return code.path.resolve()
-        if code.kind == "zip" and code.path is not None:
-            if not code.path.is_file():
-                raise UserError(
-                    f"the archive of {function.name} does not exist: {code.path}",
-                    where=function.where,
-                )
-            folder = self._work_folder() / "code" / self._edition(function)
-            if not folder.is_dir():
-                folder.parent.mkdir(exist_ok=True)
-                # What is half unpacked must not pass for the code.
-                half = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
-                try:
-                    unpack(code.path, half)
-                    half.chmod(0o755)
-                    half.rename(folder)
-                except BaseException:
-                    shutil.rmtree(half, ignore_errors=True)
-                    if not folder.is_dir():
-                        raise
-            return folder
-        refused = runtimes.unable(function)
-        assert refused is not None, "what is neither a folder nor an archive"
-        raise refused
-
-    def _opt(self, function: Function) -> Path | None:
-        """The folder that stands for /opt."""
-        local = []
-        for name in function.layers:
-            if name in self.app.layers:
-                local.append(self.app.layers[name].path)
-            else:
-                self._tell(
-                    f"{function.name} runs without the layer {name}: "
-                    "this version of lambdactl does not download layers from AWS"
-                )
-        if not local:
-            return None
-        return merge(local, self._work_folder() / "opt" / self._edition(function))
-
-    def _edition(self, function: Function) -> str:
-        """A folder's name for this reading of a function's files: what runs still uses the last."""
-        generation = self._generations.get(function.name)
-        return f"{function.name}.{generation}" if generation else function.name
-
-    def _work_folder(self) -> Path:
-        if self._work is None:
-            self._work = WorkFolder()
-        return self._work.path
 
     def _check_qualifier(self, invocation: Invocation) -> None:
         """Locally every version is the code that is there, but a name must be one that exists."""
@@ -391,8 +283,12 @@ class LocalInvoker:
 
     async def _advise(self, name: str, payload: bytes) -> None:
         """Say what to install where the function could not import a module."""
-        launch = self._launches.get(name)
-        if launch is None or launch.interpreter is None or name in self._advised:
+        launch = self._launches.known(name)
+        if (
+            not isinstance(launch, runtimes.Launch)
+            or launch.interpreter is None
+            or name in self._advised
+        ):
             return
         if not missing.lacks(payload):
             return

@@ -23,6 +23,7 @@ from lambdactl.errors import EnvironmentStartError
 from lambdactl.execution import isolation, memory
 from lambdactl.execution.failures import Exit
 from lambdactl.execution.logs import OutputParser
+from lambdactl.execution.sandbox import OnExit, OnOutput
 from lambdactl.execution.work import remove_tree
 
 if sys.platform.startswith("linux"):
@@ -70,7 +71,8 @@ class ProcessSpec:
 class ProcessSandbox:
     """A :class:`~lambdactl.execution.environment.Sandbox` on plain processes."""
 
-    host = "127.0.0.1"
+    host = listen = "127.0.0.1"
+    holds = False
 
     def __init__(self, spec: ProcessSpec) -> None:
         self.runtime_version = spec.runtime_version
@@ -82,7 +84,10 @@ class ProcessSandbox:
         self._output = -1
         self._pidfd = -1
         self._parser: OutputParser | None = None
-        self._on_exit: Callable[[Exit], None] | None = None
+        self._on_output: OnOutput | None = None
+        self._on_exit: OnExit | None = None
+        self._killing = False
+        """Whoever kills it knows that it ends."""
         self._busy = False
         self._watch: asyncio.TimerHandle | None = None
         self._tmp_checked = 0.0
@@ -95,17 +100,18 @@ class ProcessSandbox:
 
     # Sandbox
 
-    async def start(
-        self,
-        address: str,
-        on_output: Callable[[bytes, float | None], None],
-        on_exit: Callable[[Exit], None],
-    ) -> None:
+    async def open(self, address: str, on_output: OnOutput, on_exit: OnExit) -> None:
+        self._address = address
+        self._on_output = on_output
+        self._on_exit = on_exit
+
+    async def start(self) -> None:
         spec, loop = self._spec, asyncio.get_running_loop()
+        assert self._on_output is not None, "start before open"
+        self._killing = False
         if self._tmp is None:
             self._tmp = Path(tempfile.mkdtemp(prefix="tmp-", dir=spec.work))
         self._cgroup = memory.create_cgroup(spec.memory_mb)
-        self._address = address
         self._peak_mb = 0.0
         fence = isolation.available()
         read_end, write_end = os.pipe()
@@ -118,7 +124,7 @@ class ProcessSandbox:
                 keep=spec.keep,
                 members=self._cgroup.members if self._cgroup else None,
             )
-            variables = {**spec.variables, "AWS_LAMBDA_RUNTIME_API": address}
+            variables = {**spec.variables, "AWS_LAMBDA_RUNTIME_API": self._address}
             if not isolation.tmp_is_private(fence, spec.keep):
                 variables["TMPDIR"] = str(self._tmp)
             if spec.telemetry:
@@ -135,8 +141,7 @@ class ProcessSandbox:
         finally:
             os.close(write_end)
         self._output = read_end
-        self._parser = OutputParser(on_output)
-        self._on_exit = on_exit
+        self._parser = OutputParser(self._on_output)
         os.set_blocking(read_end, False)
         loop.add_reader(read_end, self._read)
         self._limit_process()
@@ -169,7 +174,7 @@ class ProcessSandbox:
         return max(1, round(self._peak_mb))
 
     async def kill(self) -> None:
-        self._on_exit = None
+        self._killing = True
         process = self._process
         if process is None:
             return
@@ -242,7 +247,7 @@ class ProcessSandbox:
             # Too fast for a sample to see: the limit was reached, or it would live.
             self._peak_mb = self._spec.memory_mb
         self.drain()
-        if self._on_exit is not None:
+        if self._on_exit is not None and not self._killing:
             self._on_exit(how)
 
     def _kill_all(self, process: subprocess.Popen[bytes]) -> None:

@@ -15,16 +15,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from lambdactl.execution import failures, refusals
 from lambdactl.execution.http1 import Connection, Request
 from lambdactl.execution.invocation import MAX_PAYLOAD_BYTES
+from lambdactl.execution.listening import bound
+from lambdactl.execution.messages import Answer, Event
 
 _PREFIX = b"/2018-06-01/runtime/"
 _NEXT = _PREFIX + b"invocation/next"
@@ -34,7 +34,6 @@ _PING = b"/2018-06-01/ping"
 _STANDBY = _PREFIX + b"standby"
 """Ours, not Lambda's: our bootstraps ask it for the word before they read the function's code."""
 
-_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _ERROR_TYPE = re.compile(r"(Runtime|Function)\.[A-Z][a-zA-Z]+")
 _ACCEPTED = (
     b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\n"
@@ -57,52 +56,6 @@ class State(StrEnum):
     RESPONSE = "InvocationResponse"
     ERROR_RESPONSE = "InvocationErrorResponse"
     RESPONSE_SENT = "ResponseSent"
-
-
-@dataclass(slots=True)
-class Event:
-    """What ``/invocation/next`` answers. ``invocation_id`` is this attempt's own: the runtime
-    echoes it, and an echo of an older attempt is answered 410."""
-
-    request_id: str
-    invocation_id: str
-    payload: bytes
-    arn: str
-    deadline_ms: int
-    trace_id: str
-    client_context: str | None = None
-    cognito_identity: str | None = None
-    tenant_id: str | None = None
-
-    def wire(self) -> bytes:
-        """The whole HTTP answer, one write."""
-        optional = ""
-        if self.client_context:
-            optional += f"Lambda-Runtime-Client-Context: {_ascii(self.client_context)}\r\n"
-        if self.cognito_identity:
-            optional += f"Lambda-Runtime-Cognito-Identity: {_ascii(self.cognito_identity)}\r\n"
-        if self.tenant_id:
-            optional += f"Lambda-Runtime-Aws-Tenant-Id: {_header(self.tenant_id)}\r\n"
-        head = (
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-            f"Lambda-Runtime-Aws-Request-Id: {self.request_id}\r\n"
-            f"Lambda-Runtime-Invocation-Id: {self.invocation_id}\r\n"
-            f"Lambda-Runtime-Deadline-Ms: {self.deadline_ms}\r\n"
-            f"Lambda-Runtime-Invoked-Function-Arn: {self.arn}\r\n"
-            f"Lambda-Runtime-Trace-Id: {_header(self.trace_id)}\r\n{optional}"
-            f"Content-Length: {len(self.payload)}\r\n\r\n"
-        )
-        return head.encode("utf-8", "replace") + self.payload
-
-
-@dataclass(slots=True)
-class Answer:
-    """What the runtime gave for an invocation. ``error_type`` is None for a response."""
-
-    payload: bytes
-    content_type: str = "application/json"
-    error_type: str | None = None
-    streamed: bool = False
 
 
 class Listener(Protocol):
@@ -146,10 +99,12 @@ class RuntimeApi:
         self._request_id = b""
         """That of the last event that was dispatched."""
 
-    async def open(self, host: str = "127.0.0.1") -> str:
-        """Listen on a free port of ``host``; returns ``host:port`` (AWS_LAMBDA_RUNTIME_API)."""
+    async def open(self, host: str = "127.0.0.1", listen: str | None = None) -> str:
+        """Listen on a free port of ``listen`` [``host``], which the runtime calls ``host``; returns
+        ``host:port`` (AWS_LAMBDA_RUNTIME_API)."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._connect, host, 0, backlog=16)
+        listening = bound(listen or host)
+        self._server = await loop.create_server(self._connect, sock=listening, backlog=16)
         port = self._server.sockets[0].getsockname()[1]
         self.address = f"{host}:{port}"
         self._address = self.address.encode()
@@ -427,20 +382,6 @@ def _apply_trailers(answer: Answer, request: Request) -> None:
         )
     except binascii.Error:
         answer.payload = b""
-
-
-def _header(text: str) -> str:
-    """Header text that can't end the header: line ends become spaces."""
-    return text.replace("\r", " ").replace("\n", " ")
-
-
-def _ascii(json_text: str) -> str:
-    """JSON as a header. Clients disagree on a header's encoding (AWS's own take UTF-8, Node.js
-    takes Latin-1), so what isn't ASCII is escaped, as JSON can."""
-    text = _header(json_text)
-    return (
-        text if text.isascii() else _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
-    )
 
 
 def _too_large(size: int) -> Answer:

@@ -15,10 +15,9 @@ from typing import Literal
 
 from lambdactl.errors import EnvironmentStartError
 from lambdactl.execution import debugging, interpreters, isolation, node_flags
-from lambdactl.execution.process import ProcessSpec
+from lambdactl.execution.process import ProcessSandbox, ProcessSpec
 from lambdactl.execution.variables import Places, log_stream, variables
 from lambdactl.manifest.model import Function
-from lambdactl.manifest.runtimes import container_only
 
 _BOOTSTRAPS = Path(__file__).parent / "bootstraps"
 _COMMANDS = {
@@ -26,6 +25,18 @@ _COMMANDS = {
     "nodejs": "node/bootstrap.cjs",
     "ruby": "ruby/bootstrap.rb",
 }
+
+_SWAYING = frozenset(
+    {
+        "AWS_LAMBDA_EXEC_WRAPPER",
+        "NODE_OPTIONS",
+        "RUBYOPT",
+        "PYTHONUSERBASE",
+        "LD_PRELOAD",
+    }
+)
+_FIRST_FILES = ("sitecustomize.py", "usercustomize.py")
+"""What of a function's own settings and files has a say in how an interpreter starts."""
 
 _GIVEN_BY_LAMBDA = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil", "six")
 """What the Python runtimes bring along, in /var/runtime
@@ -97,6 +108,28 @@ class Launch:
             telemetry=self.family != "provided",
         )
 
+    @property
+    def can_stand_by(self) -> bool:
+        return (
+            self.family != "provided"
+            and self.opt is None
+            and not _SWAYING.intersection(self.function.environment)
+            and not any((self.task / name).exists() for name in _FIRST_FILES)
+        )
+
+    def sandbox(
+        self,
+        *,
+        region: str,
+        credentials: Mapping[str, str],
+        now: float,
+        standby: bool = False,
+    ) -> ProcessSandbox:
+        """See :class:`~lambdactl.execution.sandbox.Launch`."""
+        return ProcessSandbox(
+            self.spec(region=region, credentials=credentials, now=now, standby=standby)
+        )
+
     def _wrapped(self, opt: Path | None) -> tuple[str, ...]:
         """The command behind the function's wrapper script, if it has one (managed runtimes only:
         https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html#runtime-wrapper)."""
@@ -117,9 +150,7 @@ _KINDS = {
 def contained(function: Function) -> bool:
     """Whether ``function`` runs in a container: when it is asked to, and when it can't run
     otherwise and is not asked to."""
-    if function.runner is None:
-        return container_only(function.code.kind, function.runtime)
-    return function.runner == "container"
+    return function.runs_as == "container"
 
 
 def unable(function: Function) -> EnvironmentStartError | None:

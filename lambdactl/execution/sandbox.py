@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Protocol
 
 from lambdactl.execution import failures
+from lambdactl.manifest.model import Function
+
+OnOutput = Callable[[bytes, float | None], None]
+OnExit = Callable[[failures.Exit], None]
 
 
 class Sandbox(Protocol):
@@ -17,13 +22,23 @@ class Sandbox(Protocol):
     host: str
     """The address on which the runtime reaches its Runtime API."""
 
-    async def start(
-        self,
-        address: str,
-        on_output: Callable[[bytes, float | None], None],
-        on_exit: Callable[[failures.Exit], None],
-    ) -> None:
-        """Start the runtime with ``AWS_LAMBDA_RUNTIME_API`` = ``address``.
+    listen: str
+    """The address of this machine that the Runtime API is bound to for that."""
+
+    holds: bool
+    """Whether :meth:`open` gets as far as the runtime can get without the function's code. Where
+    it doesn't, a runtime that is to stand by is started, and asks for the word itself."""
+
+    async def open(self, address: str, on_output: OnOutput, on_exit: OnExit) -> None:
+        """See that there is something to run it in. On Lambda this is no part of init.
+
+        :param address: what the runtime gets as ``AWS_LAMBDA_RUNTIME_API``.
+        :raises EnvironmentStartError: it can't be had.
+        """
+        ...
+
+    async def start(self) -> None:
+        """Start the runtime.
 
         :raises EnvironmentStartError: it can't be started at all.
         """
@@ -51,4 +66,47 @@ class Sandbox(Protocol):
 
     async def close(self) -> None:
         """Kill everything and remove all traces."""
+        ...
+
+
+class Launch(Protocol):
+    """A function made ready to run on this machine, whatever the number of environments. Two that
+    are equal start the same."""
+
+    @property
+    def function(self) -> Function: ...
+
+    @property
+    def task(self) -> Path | None:
+        """The folder with its code; None for an image."""
+        ...
+
+    @property
+    def opt(self) -> Path | None:
+        """Its merged layers."""
+        ...
+
+    @property
+    def warning(self) -> str | None:
+        """What the user should know."""
+        ...
+
+    @property
+    def can_stand_by(self) -> bool:
+        """Whether an environment can be started ahead without reading the function's own files."""
+        ...
+
+    def sandbox(
+        self,
+        *,
+        region: str,
+        credentials: Mapping[str, str],
+        now: float,
+        standby: bool = False,
+    ) -> Sandbox:
+        """Where one new environment lives; each has a log stream of its own.
+
+        :param now: seconds since the epoch.
+        :param standby: it will be started ahead.
+        """
         ...

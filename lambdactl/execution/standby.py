@@ -8,7 +8,7 @@ environment is needed. The function can't tell: init begins with the word, and n
 ran before. It costs the memory of a bare interpreter for each of those functions (about 10 MB).
 
 A standby is taken only for a launch that equals the one it was made for. Functions whose own
-code or settings have a say in how the interpreter starts get none (:func:`is_possible`).
+code or settings have a say in how the interpreter starts get none (``Launch.can_stand_by``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 from lambdactl.errors import LambdactlError
 from lambdactl.execution.environment import Environment
-from lambdactl.execution.runtimes import Launch
+from lambdactl.execution.sandbox import Launch
 from lambdactl.execution.tasks import finished, keep
 
 DELAY_S = 0.1
@@ -28,27 +28,6 @@ LIFETIME_S = 900.0
 """Credentials grow old, and a function that is not used needs no standby."""
 MOST = 8
 """Functions that have a standby at a time."""
-
-_SWAYING = frozenset(
-    {
-        "AWS_LAMBDA_EXEC_WRAPPER",
-        "NODE_OPTIONS",
-        "RUBYOPT",
-        "PYTHONUSERBASE",
-        "LD_PRELOAD",
-    }
-)
-_FIRST_FILES = ("sitecustomize.py", "usercustomize.py")
-
-
-def is_possible(launch: Launch) -> bool:
-    """Whether the interpreter starts without reading any of the function's own files."""
-    return (
-        launch.family in ("python", "nodejs", "ruby")
-        and launch.opt is None
-        and not _SWAYING.intersection(launch.function.environment)
-        and not any((launch.task / name).exists() for name in _FIRST_FILES)
-    )
 
 
 class Standbys:
@@ -73,7 +52,7 @@ class Standbys:
     def take(self, launch: Launch) -> Environment | None:
         """The environment that stands by for ``launch``, if there is one; another one is started a
         little later."""
-        if self._closed or not is_possible(launch):
+        if self._closed or not launch.can_stand_by:
             return None
         name = launch.function.name
         self._after(name, DELAY_S, lambda: self._begin(launch))

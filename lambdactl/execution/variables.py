@@ -41,7 +41,7 @@ def log_stream(now: float, version: str = "$LATEST") -> str:
 
 def variables(
     function: Function,
-    places: Places,
+    places: Places | None,
     *,
     family: str,
     version: str,
@@ -52,6 +52,7 @@ def variables(
 ) -> dict[str, str]:
     """All variables of the environment, but for AWS_LAMBDA_RUNTIME_API.
 
+    :param places: None in a container, whose image says where its things are.
     :param family: python, nodejs, ruby or provided.
     :param version: the interpreter's ``3.13`` or ``22``, empty for provided.
     """
@@ -61,19 +62,13 @@ def variables(
         # Then the function's own may stand in: keys of a test double, say.
         reserved -= _CREDENTIALS
     values = {
-        "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
-        "PATH": _join(
-            places.interpreter, "/usr/local/bin", "/usr/bin", "/bin", _under(places.opt, "bin")
-        ),
-        "LD_LIBRARY_PATH": _join(places.task, places.task / "lib", _under(places.opt, "lib")),
+        **({} if places is None else _paths(places, family, version)),
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "AWS_XRAY_DAEMON_ADDRESS": "169.254.79.129:2000",
-        **_library_paths(family, version, places),
         **{key: value for key, value in function.environment.items() if key not in reserved},
-        "_HANDLER": function.handler or "",
-        "LAMBDA_TASK_ROOT": str(places.task),
-        "LAMBDA_RUNTIME_DIR": str(places.runtime),
+        **({} if places is None else _roots(places)),
+        **({} if function.handler is None else {"_HANDLER": function.handler}),
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_LAMBDA_FUNCTION_NAME": name,
@@ -92,6 +87,25 @@ def variables(
     if logging.format == "json":
         values["AWS_LAMBDA_LOG_LEVEL"] = logging.application_level.upper()
     return values
+
+
+def _roots(places: Places) -> dict[str, str]:
+    return {
+        "_HANDLER": "",
+        "LAMBDA_TASK_ROOT": str(places.task),
+        "LAMBDA_RUNTIME_DIR": str(places.runtime),
+    }
+
+
+def _paths(places: Places, family: str, version: str) -> dict[str, str]:
+    return {
+        "LANG": "en_US.UTF-8",
+        "PATH": _join(
+            places.interpreter, "/usr/local/bin", "/usr/bin", "/bin", _under(places.opt, "bin")
+        ),
+        "LD_LIBRARY_PATH": _join(places.task, places.task / "lib", _under(places.opt, "lib")),
+        **_library_paths(family, version, places),
+    }
 
 
 def _library_paths(family: str, version: str, places: Places) -> dict[str, str]:

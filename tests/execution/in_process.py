@@ -19,6 +19,7 @@ from lambdactl.execution.environment import Environment
 from lambdactl.execution.failures import Exit
 from lambdactl.execution.invocation import Invocation
 from lambdactl.execution.logs import LogLine
+from lambdactl.execution.sandbox import OnExit, OnOutput
 from lambdactl.manifest.model import Code, Function, Logging
 from tests.execution.wire import NEXT, Client, error_of, response_of
 
@@ -73,21 +74,23 @@ class Sandbox:
     """See the module; one of a :class:`Machine`."""
 
     runtime_version = "in-process"
-    host = "127.0.0.1"
+    host = listen = "127.0.0.1"
+    holds = False
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._runtime: asyncio.Task[None] | None = None
-        self._on_exit: Callable[[Exit], None] | None = None
+        self._address = ""
+        self._on_output: OnOutput = lambda text, time: None
+        self._on_exit: OnExit = lambda how: None
+        self._killing = False
         self.crash: Callable[[], None] = lambda: None
         """Ends the runtime from outside."""
 
-    async def start(
-        self,
-        address: str,
-        on_output: Callable[[bytes, float | None], None],
-        on_exit: Callable[[Exit], None],
-    ) -> None:
+    async def open(self, address: str, on_output: OnOutput, on_exit: OnExit) -> None:
+        self._address, self._on_output, self._on_exit = address, on_output, on_exit
+
+    async def start(self) -> None:
         machine = self._machine
         init = machine.init(machine.starts)
         machine.starts += 1
@@ -95,8 +98,8 @@ class Sandbox:
             await asyncio.sleep(0)
             raise EnvironmentStartError("there is no such interpreter")
         machine.running.add(self)
-        self._on_exit = on_exit
-        self._runtime = asyncio.create_task(self._run(address, init, on_output))
+        self._killing = False
+        self._runtime = asyncio.create_task(self._run(self._address, init, self._on_output))
 
     async def _run(
         self, address: str, init: str, on_output: Callable[[bytes, float | None], None]
@@ -119,7 +122,7 @@ class Sandbox:
             pass
         finally:
             writer.close()
-        if self._on_exit is not None:
+        if not self._killing:
             self._on_exit(Exit(status=1))
 
     async def _serve(
@@ -160,7 +163,7 @@ class Sandbox:
         return 42
 
     async def kill(self) -> None:
-        self._on_exit = None
+        self._killing = True
         runtime, self._runtime = self._runtime, None
         if runtime is not None:
             runtime.cancel()

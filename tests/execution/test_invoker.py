@@ -232,8 +232,12 @@ def test_what_cannot_run_says_why(case: str, tmp_path: Path, folder: Path) -> No
         fn.invoke(name, event)
 
 
-def test_the_user_hears_of_what_is_left_out(tmp_path: Path, folder: Path) -> None:
-    heard: list[str] = []
+def test_a_layer_that_cannot_be_had_is_named(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     arn = "arn:aws:lambda:eu-west-1:123456789012:layer:extra:3"
     function = app_of(tmp_path, Code("folder", folder)).functions["hello"]
     app = App(
@@ -241,10 +245,8 @@ def test_the_user_hears_of_what_is_left_out(tmp_path: Path, folder: Path) -> Non
         tmp_path,
         {"hello": Function(**{**_fields(function), "layers": (arn,), "async_": AsyncConfig()})},
     )
-    with Local(app, credentials=False, warn=heard.append) as fn:
-        assert fn.invoke("hello", {"name": "x"}).function_error is None
-    assert len(heard) == 1
-    assert arn in heard[0]
+    with Local(app, credentials=False) as fn, pytest.raises(EnvironmentStartError, match=arn):
+        fn.invoke("hello", {"name": "x"})
 
 
 def _fields(function: Function) -> dict[str, Any]:
@@ -431,7 +433,7 @@ def test_what_was_unpacked_goes_when_nothing_runs_on_it_any_more(tmp_path: Path)
                 zipped(archive, {"app.py": HELLO.replace("'hello'", str(number))})
                 await invoker.reload(["hello"])
                 assert json.loads((await invoker.invoke(ask)).payload) == {str(number): "you"}
-            root = invoker._work_folder()
+            root = invoker._launches._work_folder()
             await aio.until(
                 lambda: all(len([*(root / kind).iterdir()]) <= 2 for kind in ("code", "opt"))
             )

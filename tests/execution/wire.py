@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from lambdactl.execution.runtime_api import Answer, Event, RuntimeApi
+from lambdactl.execution.messages import Answer, Event
+from lambdactl.execution.runtime_api import RuntimeApi
 
 PREFIX = "/2018-06-01/runtime"
 NEXT = f"{PREFIX}/invocation/next"

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
 
 _WITH_VALUE = ("-X", "-W", "--check-hash-based-pycs")
 
@@ -39,19 +40,17 @@ def _split(words):
 
 
 def _wait_for_client(host, port, given):
-    found = _folder_of_debugpy(given)
-    if found is None:
+    spec = _find_debugpy(given)
+    if spec is None:
         sys.exit(
             "--debug-port needs debugpy: pip install 'lambdactl[debug]', "
             "or add debugpy to the function's own packages"
         )
     # Its warning about frozen modules is about the standard library, where few look for bugs.
     quiet = os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-    # Last: a function that has a code.py, say, must not give it to the debugger.
-    sys.path.append(found)
-    import debugpy
-
-    sys.path.pop()
+    # Not by the path: a function that has a code.py, say, must not give it to the debugger.
+    debugpy = sys.modules["debugpy"] = module_from_spec(spec)
+    spec.loader.exec_module(debugpy)
     _wait_for_port(host, port)
     debugpy.listen((host, port))
     if quiet == "1":
@@ -61,13 +60,10 @@ def _wait_for_client(host, port, given):
     debugpy.wait_for_client()
 
 
-def _folder_of_debugpy(given):
-    """Where to import it from: the function's own comes first."""
+def _find_debugpy(given):
+    """The function's own comes first."""
     task = os.environ.get("LAMBDA_TASK_ROOT", os.getcwd())
-    spec = PathFinder.find_spec("debugpy", [*sys.path, task, *([given] if given else [])])
-    if spec is None or not spec.origin:
-        return None
-    return os.path.dirname(os.path.dirname(spec.origin))
+    return PathFinder.find_spec("debugpy", [task, *sys.path, *([given] if given else [])])
 
 
 def _wait_for_port(host, port):

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from lambdactl.execution.invocation import MAX_PAYLOAD_BYTES
-from lambdactl.execution.runtime_api import Answer, Event, RuntimeApi
+from lambdactl.execution.messages import Answer, Event
+from lambdactl.execution.runtime_api import RuntimeApi
 from tests.execution.bootstraps.python.clients import (
     Client,
     function_folder,

@@ -1,0 +1,58 @@
+"""The first process of a container: a few lines for the image's own shell.
+
+It does what Lambda's own init does and Docker has no word for. It starts the image's entrypoint
+when it is told to, so that a started container can stand by. It kills all that runs without
+ending the container, so that ``/tmp`` outlives a timeout and the next start takes milliseconds.
+And it ends with lambdactl: an order that can't come any more ends the container.
+
+Orders come on its standard input, one a line. The function's output is what it has as standard
+output; on standard error it reports, one line each: ``up``, ``exit N``, ``killed``.
+"""
+
+from __future__ import annotations
+
+from lambdactl.execution.failures import Exit
+
+SHELL = "/bin/sh"
+TELEMETRY_FD = 3
+"""The runtime's own log channel (``_LAMBDA_TELEMETRY_LOG_FD``) leads where its output goes."""
+
+RUN, KILL = b"run\n", b"kill\n"
+UP, KILLED, EXIT = "up", "killed", "exit "
+
+# kill -1 is everybody but this first process. Whoever is left of a runtime that has ended is
+# killed by the order that follows it. `wait` without a name also takes in the orphans.
+SCRIPT = """
+echo up >&2
+while read -r order; do
+  case $order in
+    run) { "$@" </dev/null 2>&1 3>&1; echo "exit $?" >&2; } & ;;
+    kill) kill -s KILL -1 2>/dev/null; wait; echo killed >&2 ;;
+  esac
+done
+"""
+
+PIPES = "/run/lambdactl"
+"""Where the named pipes are in a container."""
+_REDIRECTED = (
+    f"exec <{PIPES}/orders >{PIPES}/output 2>{PIPES}/reports || exit 125\n" + SCRIPT.lstrip()
+)
+
+_SIGNALLED = 128
+"""A shell's status of a command that a signal ended, less the signal's number."""
+
+
+def entrypoint(command: tuple[str, ...], *, pipes: bool) -> list[str]:
+    """The container's entrypoint, which runs ``command`` on order.
+
+    :param pipes: orders and output go through the named pipes in :data:`PIPES`.
+    """
+    return [SHELL, "-c", _REDIRECTED if pipes else SCRIPT.lstrip(), "lambdactl", *command]
+
+
+def exit_of(report: str) -> Exit:
+    """What ``exit N`` says of how the runtime ended."""
+    status = int(report.removeprefix(EXIT))
+    if status > _SIGNALLED:
+        return Exit(signal=status - _SIGNALLED)
+    return Exit(status=status)

@@ -1,0 +1,246 @@
+"""How a function is started in a container: its image, its folders, its variables."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from lambdactl.errors import EnvironmentStartError
+from lambdactl.execution.containers import arguments, images, labels, network
+from lambdactl.execution.containers import engine as engines
+from lambdactl.execution.containers.images import Image
+from lambdactl.execution.containers.network import HOST_NAME, Reach
+from lambdactl.execution.containers.sandbox import ContainerSandbox, ContainerSpec
+from lambdactl.execution.containers.settings import ContainerSettings, Progress
+from lambdactl.execution.variables import log_stream, variables
+from lambdactl.manifest.model import Function
+
+TASK, OPT = "/var/task", "/opt"
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerLaunch:
+    """A function made ready to run in containers of ``image``.
+
+    :ivar folders: the identity of each folder that is bound: a folder that was replaced under the
+        same name is another one, which a started container does not see.
+    """
+
+    function: Function
+    engine: engines.Engine = field(compare=False)
+    image: Image
+    reach: Reach
+    command: tuple[str, ...]
+    task: Path | None
+    opt: Path | None
+    work: Path
+    user: str
+    folders: tuple[tuple[int, int], ...]
+    arguments: arguments.Arguments
+    debug_port: int | None = None
+    debugging: Mapping[str, str] = field(default_factory=dict)
+    debugger: Mapping[Path, str] = field(default_factory=dict)
+    warning: str | None = None
+
+    @property
+    def can_stand_by(self) -> bool:
+        """A keeper reads nothing of the function's. Two can't have the same debugger's port."""
+        return self.debug_port is None
+
+    def sandbox(
+        self,
+        *,
+        region: str,
+        credentials: Mapping[str, str],
+        now: float,
+        standby: bool = False,
+    ) -> ContainerSandbox:
+        """See :class:`~lambdactl.execution.sandbox.Launch`."""
+        function = self.function
+        provided = (function.runtime or "").startswith("provided")
+        values = variables(
+            function,
+            None,
+            family="provided" if provided else "image",
+            version="",
+            region=region,
+            stream=log_stream(now),
+            credentials=credentials,
+        )
+        binds: dict[str, str] = {str(path): there for path, there in self.debugger.items()}
+        if self.task is not None:
+            binds[str(self.task)] = TASK
+        if self.opt is not None:
+            binds[str(self.opt)] = OPT
+        return ContainerSandbox(
+            ContainerSpec(
+                engine=self.engine,
+                image=self.image,
+                reach=self.reach,
+                command=self.command,
+                variables={**values, **self.debugging},
+                binds=binds,
+                work=self.work,
+                labels=labels.labels(self.work, function.name),
+                memory_mb=function.memory_mb,
+                ephemeral_storage_mb=function.ephemeral_storage_mb,
+                runtime_version=self._shown(),
+                user=self.user,
+                telemetry=not provided,
+                port=self.debug_port,
+                config=self.arguments.config,
+                host_config=self.arguments.host_config,
+            )
+        )
+
+    def _shown(self) -> str:
+        image = self.image.reference
+        return f"{self.function.runtime} ({image})" if self.function.runtime else image
+
+
+class Containers:
+    """The engine, as one invoker uses it: found with the first function that needs it.
+
+    :param work: the invoker's folder, whose life is that of all that is started.
+    :param tell: takes what the user should know. Called in any thread.
+    """
+
+    def __init__(
+        self,
+        settings: ContainerSettings,
+        *,
+        shell: Mapping[str, str],
+        root: Path,
+        work: Path,
+        tell: Callable[[str], None],
+        progress: Progress | None,
+        debug_port: int | None,
+    ) -> None:
+        self._settings = settings
+        self._shell = shell
+        self._root = root
+        self._work = work
+        self._tell = tell
+        self._progress = progress
+        self._debug_port = debug_port
+        self._engine: engines.Engine | None = None
+        self._lock = threading.Lock()
+        self._sweeping: threading.Thread | None = None
+
+    def prepare(self, function: Function, task: Path | None, opt: Path | None) -> ContainerLaunch:
+        """Have ``function``'s image and say how it is started. Blocks, for minutes perhaps.
+
+        :param task: the folder with its code, unpacked; None for an image.
+        :param opt: its merged layers.
+        :raises EngineError: there is no engine, or no image.
+        :raises BuildError: the build of its Dockerfile failed.
+        :raises UserError: an option, or the manifest, can't be followed.
+        """
+        engine = self._connected()
+        image = images.find(
+            engine,
+            function,
+            root=self._root,
+            settings=self._settings,
+            tell=self._tell,
+            progress=self._progress,
+            owner=self._work,
+        )
+        variables: Mapping[str, str] = {}
+        debugger: Mapping[Path, str] = {}
+        if self._debug_port is not None:
+            from lambdactl.execution import debugging
+
+            found = debugging.in_container(function, self._debug_port)
+            variables, debugger = found.variables, found.binds
+        self._warn_of_loopback(function)
+        bound = [path for path in (task, opt) if path is not None]
+        return ContainerLaunch(
+            function=function,
+            engine=engine,
+            image=image,
+            reach=network.reach(engine, self._settings),
+            command=_command(function, image, task, opt),
+            task=task,
+            opt=opt,
+            work=self._work,
+            user=_user(engine, task),
+            folders=tuple((stat.st_dev, stat.st_ino) for stat in map(os.stat, bound)),
+            arguments=arguments.parse(self._settings.docker_args),
+            debug_port=self._debug_port,
+            debugging=variables,
+            debugger=debugger,
+        )
+
+    def close(self) -> None:
+        """Remove what is still there of ours, and wait for what is being removed. Blocks."""
+        if self._engine is None:
+            return
+        if self._sweeping is not None:
+            self._sweeping.join()
+        labels.remove_owned(self._engine, self._work)
+        engines.close(self._engine)
+
+    def _connected(self) -> engines.Engine:
+        with self._lock:
+            if self._engine is None:
+                self._engine = engines.connect(self._shell)
+                # What a lambdactl that was killed has left. Nobody waits for it.
+                self._sweeping = threading.Thread(
+                    target=labels.sweep, args=(self._engine,), daemon=True
+                )
+                self._sweeping.start()
+            return self._engine
+
+    def _warn_of_loopback(self, function: Function) -> None:
+        for name, value in function.environment.items():
+            if not name.startswith("AWS_ENDPOINT_URL"):
+                continue
+            host = urlsplit(value).hostname
+            if host in _LOOPBACK and self._settings.network != "host":
+                there = value.replace(host, HOST_NAME, 1)
+                self._tell(
+                    f"{function.name}: in a container {name}={value} is the container itself; "
+                    f"for this machine: {name}={there}"
+                )
+
+
+def _user(engine: engines.Engine, task: Path | None) -> str:
+    """Whoever owns the code, so that it can be read without any privilege. (On Lambda it is a user
+    of its own, never root.)"""
+    if task is None or engine.maps_users or not engine.shares_kernel:
+        return ""
+    owner = task.stat()
+    return f"{owner.st_uid}:{owner.st_gid}"
+
+
+def _command(
+    function: Function, image: Image, task: Path | None, opt: Path | None
+) -> tuple[str, ...]:
+    """Entrypoint and arguments. AWS's images take the handler as their argument
+    (https://docs.aws.amazon.com/lambda/latest/dg/python-image.html).
+
+    An OS-only runtime's entrypoint looks for a bootstrap in the image alone; Lambda starts the one
+    of the code or of a layer (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html).
+    """
+    if task is None:
+        return (*image.entrypoint, *image.command)
+    if not (function.runtime or "").startswith("provided"):
+        return (*image.entrypoint, function.handler or "")
+    for folder, there in ((task, TASK), (opt, OPT)):
+        if folder is not None and (folder / "bootstrap").is_file():
+            if not os.access(folder / "bootstrap", os.X_OK):
+                raise EnvironmentStartError(
+                    f"Runtime.InvalidEntrypoint: {folder / 'bootstrap'} is not executable",
+                    hint=f"chmod +x {folder / 'bootstrap'}",
+                )
+            return (f"{there}/bootstrap",)
+    raise EnvironmentStartError(
+        f"Runtime.InvalidEntrypoint: {function.name} has no executable `bootstrap`",
+        hint=f"looked for {' and '.join(f'{path}/bootstrap' for path in (task, opt) if path)}",
+    )

@@ -1,0 +1,347 @@
+"""The container sandbox: a runtime in an image of AWS's, or of the user's.
+
+What Lambda limits is limited here by the kernel: memory, the size of ``/tmp``, processes, open
+files, processor time, privileges, and that nothing but ``/tmp`` can be written
+(https://docs.aws.amazon.com/lambda/latest/dg/images-create.html#images-reqs).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lambdactl.errors import EngineError, EnvironmentStartError
+from lambdactl.execution import memory
+from lambdactl.execution.containers import configuration, keeper, usage
+from lambdactl.execution.containers.channels import AttachChannel, Channel, PipeChannel
+from lambdactl.execution.containers.engine import Engine, explained
+from lambdactl.execution.containers.images import Image
+from lambdactl.execution.containers.network import Reach
+from lambdactl.execution.containers.threads import in_thread
+from lambdactl.execution.failures import Exit
+from lambdactl.execution.logs import OutputParser
+from lambdactl.execution.sandbox import OnExit, OnOutput
+from lambdactl.execution.tasks import finished, keep
+
+_PATIENCE_S = 5.0
+"""A keeper that does not carry out an order for so long never will."""
+_WATCH_S = 0.01
+_SHORT_S = 0.002
+_SHORT_WATCH_S = 0.25
+_TMP_MB = 8
+"""From here on what lies in /tmp is counted apart from memory."""
+_KILLED = 9
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """What to start and within which limits.
+
+    :ivar command: entrypoint and arguments.
+    :ivar variables: the whole environment, but for what the image brings, the address of the
+        Runtime API and what depends on the sandbox itself.
+    :ivar binds: what of this machine is shown in the container, read-only: path here, path there.
+    :ivar work: a folder of ours, in which pipes are made.
+    :ivar user: ``uid:gid``, or empty for the image's own.
+    :ivar telemetry: the runtime may write framed log events.
+    :ivar port: a port that is published on this machine's 127.0.0.1.
+    :ivar config: and ``host_config``: what the user adds, as keyword arguments of the SDK's
+        ``create_container`` and ``create_host_config``.
+    """
+
+    engine: Engine
+    image: Image
+    reach: Reach
+    command: tuple[str, ...]
+    variables: Mapping[str, str]
+    binds: Mapping[str, str]
+    work: Path
+    labels: Mapping[str, str]
+    memory_mb: int
+    ephemeral_storage_mb: int
+    runtime_version: str
+    user: str = ""
+    telemetry: bool = True
+    port: int | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+    host_config: Mapping[str, Any] = field(default_factory=dict)
+
+
+class ContainerSandbox:
+    """A :class:`~lambdactl.execution.sandbox.Sandbox` of one container with a keeper in it."""
+
+    holds = True
+
+    def __init__(self, spec: ContainerSpec) -> None:
+        self.runtime_version = spec.runtime_version
+        self.host = spec.reach.host
+        self.listen = spec.reach.listen
+        self._spec = spec
+        self._channel: Channel | None = None
+        self._container = ""
+        self._pid = 0
+        self._parser: OutputParser | None = None
+        self._on_exit: OnExit | None = None
+        self._up: asyncio.Future[None] | None = None
+        self._killed: asyncio.Future[None] | None = None
+        self._group: memory.Cgroup | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._running = False
+        self._busy = False
+        self._watch: asyncio.TimerHandle | None = None
+        self._runs = 0
+        self._runs_seen = 0
+        self._begun = 0.0
+        self._sampled = 0.0
+        self._peak_mb = 0.0
+        self._tmp_counted = False
+
+    # Sandbox
+
+    async def open(self, address: str, on_output: OnOutput, on_exit: OnExit) -> None:
+        if self._container:
+            return
+        loop = asyncio.get_running_loop()
+        self._parser = OutputParser(on_output)
+        self._on_exit = on_exit
+        self._up = loop.create_future()
+        self._tmp_counted = False
+        channel = self._channel = self._new_channel()
+        try:
+            await in_thread(self._make, address, channel, loop)
+            await asyncio.wait_for(self._up, _PATIENCE_S)
+        except BaseException as error:
+            await self._remove()
+            if isinstance(error, TimeoutError):
+                raise EngineError(
+                    f"the container of {self._spec.image.reference} does not come up",
+                    hint="`docker ps -a` and `docker logs` may say why",
+                ) from error
+            raise
+        if self._spec.engine.shares_kernel:
+            keep(self._tasks, self._find_group())
+
+    async def start(self) -> None:
+        if self._channel is None:
+            raise EnvironmentStartError("the container ended before the runtime was started")
+        self._running = True
+        self._peak_mb = 0.0
+        self._runs = 0
+        self._channel.order(keeper.RUN)
+        self.begin()
+
+    def drain(self) -> None:
+        if self._channel is not None:
+            self._channel.drain()
+        if self._parser is not None:
+            self._parser.flush()
+
+    def begin(self) -> None:
+        self._busy = True
+        self._runs += 1
+        self._begun = time.monotonic()
+        if self._runs == 2:
+            # Init is over. It is not held to the function's share of a processor.
+            keep(self._tasks, self._limit_processor())
+        if self._watch is None and self._group is not None:
+            loop = asyncio.get_running_loop()
+            self._watch = loop.call_later(_WATCH_S, self._check)
+
+    def end(self) -> None:
+        self._busy = False
+
+    def max_memory_mb(self) -> int:
+        now = time.monotonic()
+        long = now - self._begun > _SHORT_S or self._runs <= 2
+        if now - self._sampled > (_WATCH_S if long else _SHORT_WATCH_S):
+            self._sample()
+        return max(1, round(self._peak_mb))
+
+    async def kill(self) -> None:
+        self._stop_watching()
+        if not self._running:
+            return
+        self._running = False
+        channel = self._channel
+        if channel is None:
+            return
+        self._killed = asyncio.get_running_loop().create_future()
+        channel.order(keeper.KILL)
+        try:
+            await asyncio.wait_for(self._killed, _PATIENCE_S)
+        except TimeoutError:
+            await self._remove()
+            return
+        finally:
+            self._killed = None
+        self.drain()
+
+    async def close(self) -> None:
+        self._running = False
+        self._stop_watching()
+        await self._remove()
+        await finished(self._tasks)
+
+    # life of the container
+
+    def _new_channel(self) -> Channel:
+        if self._spec.engine.shares_kernel:
+            return PipeChannel(self._spec.work, self._output, self._reported, self._ended)
+        return AttachChannel(self._output, self._reported, self._ended)
+
+    def _make(self, address: str, channel: Channel, loop: asyncio.AbstractEventLoop) -> None:
+        """Create and start it. Blocks."""
+        client = self._spec.engine.client
+        pipes = isinstance(channel, PipeChannel)
+        try:
+            made = client.create_container(
+                **configuration.of(
+                    self._spec,
+                    address,
+                    keeper.entrypoint(self._spec.command, pipes=pipes),
+                    binds={**self._spec.binds, **channel.binds},
+                    stdin=not pipes,
+                )
+            )
+            self._container = made["Id"]
+            channel.open(client, self._container, loop)
+            client.start(self._container)
+        except Exception as error:
+            raise explained(error, f"start a container of {self._spec.image.reference}") from error
+
+    async def _remove(self) -> None:
+        channel, self._channel = self._channel, None
+        container, self._container = self._container, ""
+        self._group = None
+        if channel is not None:
+            channel.drain()
+        if container:
+            await in_thread(configuration.remove, self._spec.engine.client, container)
+        if channel is not None:
+            channel.close()
+
+    def _output(self, data: bytes) -> None:
+        if self._parser is not None:
+            self._parser.feed(data)
+
+    def _reported(self, report: str) -> None:
+        if report == keeper.UP:
+            if self._up is not None and not self._up.done():
+                self._up.set_result(None)
+        elif report == keeper.KILLED:
+            if self._killed is not None and not self._killed.done():
+                self._killed.set_result(None)
+        elif report.startswith(keeper.EXIT) and self._running:
+            self._exited(keeper.exit_of(report))
+
+    def _exited(self, how: Exit) -> None:
+        if how.signal == _KILLED and self._group is not None and self._group.has_killed():
+            # Too fast for a sample to see: the limit was reached, or it would live.
+            self._peak_mb = self._spec.memory_mb
+        self.drain()
+        if self._on_exit is not None:
+            self._on_exit(how)
+
+    def _ended(self) -> None:
+        """The container is gone, and we have not ended it: the engine has, or the user."""
+        running, self._running = self._running, False
+        channel, self._channel = self._channel, None
+        container, self._container = self._container, ""
+        for waited_for in (self._up, self._killed):
+            if waited_for is not None and not waited_for.done():
+                waited_for.set_exception(
+                    EnvironmentStartError("the container ended as it was started")
+                )
+        if channel is not None:
+            channel.drain()
+            channel.close()
+        if container:
+            keep(self._tasks, self._remove_rest(container))
+        if self._on_exit is not None:
+            self._on_exit(Exit(signal=_KILLED))
+        elif running:
+            self._stop_watching()
+
+    async def _remove_rest(self, container: str) -> None:
+        with contextlib.suppress(EngineError):
+            await in_thread(configuration.remove, self._spec.engine.client, container)
+
+    # limits
+
+    async def _find_group(self) -> None:
+        client, container = self._spec.engine.client, self._container
+        try:
+            self._pid = (await in_thread(client.inspect_container, container))["State"]["Pid"]
+        except Exception:
+            # It has ended already; there is nothing to watch.
+            return
+        if container == self._container:
+            self._group = usage.find(self._pid, container)
+
+    async def _limit_processor(self) -> None:
+        quota = configuration.processor_quota(self._spec.memory_mb)
+        client, container = self._spec.engine.client, self._container
+        with contextlib.suppress(Exception):
+            await in_thread(
+                client.update_container,
+                container,
+                cpu_period=configuration.PROCESSOR_PERIOD_US,
+                cpu_quota=quota,
+            )
+
+    def _check(self) -> None:
+        self._watch = None
+        if not self._busy or self._group is None:
+            return
+        now = time.monotonic()
+        # The same invocation as the last time we looked, or time for a look at the short ones.
+        due = self._runs == self._runs_seen or now - self._sampled > _SHORT_WATCH_S
+        self._runs_seen = self._runs
+        if due:
+            self._sample()
+            self._check_tmp(self._group)
+        self._watch = asyncio.get_running_loop().call_later(_WATCH_S, self._check)
+
+    def _check_tmp(self, group: memory.Cgroup) -> None:
+        """What lies in ``/tmp`` is memory to the kernel and not to Lambda. Once there is some, the
+        kernel's limit makes room for all that fits there, and memory proper is watched here."""
+        used = usage.read(group)
+        if used is None:
+            return
+        if used.tmp_mb > _TMP_MB and not self._tmp_counted:
+            self._tmp_counted = True
+            keep(self._tasks, self._make_room())
+        if self._tmp_counted and used.resident_mb > self._spec.memory_mb:
+            self._peak_mb = self._spec.memory_mb
+            keep(self._tasks, self._kill_runtime())
+
+    async def _make_room(self) -> None:
+        limit = (self._spec.memory_mb + self._spec.ephemeral_storage_mb) * 1024 * 1024
+        with contextlib.suppress(Exception):
+            await in_thread(
+                self._spec.engine.client.update_container,
+                self._container,
+                mem_limit=limit,
+                memswap_limit=limit,
+            )
+
+    async def _kill_runtime(self) -> None:
+        await self.kill()
+        if self._on_exit is not None:
+            self._on_exit(Exit(signal=_KILLED))
+
+    def _sample(self) -> None:
+        if self._pid and self._running:
+            total, _ = memory.resident_mb(self._pid)
+            self._peak_mb = max(self._peak_mb, total)
+            self._sampled = time.monotonic()
+
+    def _stop_watching(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
