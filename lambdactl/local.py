@@ -20,7 +20,7 @@ import threading
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from lambdactl.errors import EnvironmentStoppedError, EventError
 from lambdactl.execution.clock import Clock
@@ -47,9 +47,10 @@ class Local:
     :param env: more environment variables, for every function.
     :param logs: takes each :class:`~lambdactl.execution.logs.LogLine` as it comes.
     :param credentials: False keeps the user's AWS credentials from the functions.
+    :param runner: where all functions run, whatever the manifest says.
     :param containers: how the containers of functions that run in one are made.
     :param progress: shows how images are pulled and built.
-    :param debug_port: the function waits for a debugger on this port, and has all the time it takes.
+    :param debug_port: the function waits for a debugger on this port, as long as that takes.
     :raises ManifestError: the manifest has problems.
     """
 
@@ -66,6 +67,7 @@ class Local:
         strict_runtime: bool = False,
         max_environments: int = MAX_ENVIRONMENTS,
         idle_s: float = IDLE_S,
+        runner: Literal["process", "container"] | None = None,
         containers: ContainerSettings | None = None,
         progress: Progress | None = None,
         debug_port: int | None = None,
@@ -75,7 +77,7 @@ class Local:
             from lambdactl.manifest import load
 
             app = load(Path(app) if app is not None else None, stage=stage)
-        app = overridden(app, env=env or {})
+        app = overridden(app, env=env or {}, runner=runner)
         self.app = app
         self._invoker = LocalInvoker(
             app,
@@ -221,15 +223,23 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-def overridden(app: App, *, env: Mapping[str, str], timeout_s: int | None = None) -> App:
-    """``app`` with more environment variables, and perhaps another timeout, for every function."""
-    if not env and timeout_s is None:
+def overridden(
+    app: App,
+    *,
+    env: Mapping[str, str],
+    timeout_s: int | None = None,
+    runner: Literal["process", "container"] | None = None,
+) -> App:
+    """``app`` with more environment variables, and perhaps another timeout or runner, for every
+    function."""
+    if not env and timeout_s is None and runner is None:
         return app
     functions = {
         name: dataclasses.replace(
             function,
             environment={**function.environment, **env},
             timeout_s=function.timeout_s if timeout_s is None else timeout_s,
+            runner=runner or function.runner,
         )
         for name, function in app.functions.items()
     }

@@ -9,13 +9,16 @@ import asyncio
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lambdactl import errors
 from lambdactl.cli import invoke_input, invoke_output, params
 from lambdactl.cli.invoke_input import Options
+
+if TYPE_CHECKING:
+    from lambdactl.cli.image_view import ImageView
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
@@ -50,6 +53,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 @click.option("--logs/--no-logs", default=None, help="Show the log [not with --repeat].")
 @click.option("--credentials/--no-credentials", default=True, help="Pass your AWS credentials on.")
 @click.option("--strict-runtime", is_flag=True, help="Refuse another version of the interpreter.")
+@params.container_options
 @click.option("--debug", is_flag=True, help="Show the traceback of a bug of lambdactl's own.")
 def invoke(watch: bool, debug: bool, logs: bool | None, repeat: int, **rest: Any) -> int:
     """Run the function NAME and print its response; the log goes to stderr.
@@ -97,6 +101,7 @@ async def _invoke(
     options: Options, payload: bytes, signals: list[int], built: Callable[[], object]
 ) -> int:
     from lambdactl.cli.log_view import LogView
+    from lambdactl.execution import runtimes
     from lambdactl.execution.asynchronous import deliver
     from lambdactl.execution.clock import SystemClock
     from lambdactl.execution.invocation import Invocation
@@ -119,12 +124,17 @@ async def _invoke(
         tenant_id=options.tenant_id,
         on_chunk=invoke_output.stream if options.output == "text" and options.repeat == 1 else None,
     )
+    containers = params.containers(options.containers, app.root)
+    params.check_containers(options.containers, [function], params.warn)
+    progress = _progress() if runtimes.contained(function) else None
     invoker = LocalInvoker(
         app,
         sink=LogView() if options.logs else None,
         warn=params.warn,
         use_credentials=options.credentials,
         strict_runtime=options.strict_runtime,
+        containers=containers,
+        progress=progress,
     )
     try:
         if options.asynchronous:
@@ -159,6 +169,15 @@ async def _invoke(
         return errors.EXIT_FUNCTION_ERROR if result.function_error else errors.EXIT_OK
     finally:
         await invoker.close()
+        if progress is not None:
+            progress.close()
+
+
+def _progress() -> ImageView:
+    from lambdactl.cli.image_view import ImageView
+
+    # stdout is the function's, whatever the output.
+    return ImageView("text")
 
 
 def _stop_on_signals(received: list[int]) -> None:
@@ -216,6 +235,6 @@ def _roots(options: Options) -> tuple[list[Path], list[Path]]:
     output = builds.output_of(function)
     if function.build is not None:
         roots += builds.sources_of(function.build)
-    elif function.code.path is not None:
-        roots.append(function.code.path)
+    else:
+        roots += function.code.files
     return roots, [output] if output is not None else []

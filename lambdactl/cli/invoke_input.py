@@ -46,6 +46,7 @@ class Options:
     logs: bool
     credentials: bool
     strict_runtime: bool
+    containers: params.ContainerOptions
 
 
 def app(options: Options, *, check: bool = True) -> App:
@@ -77,7 +78,8 @@ def app(options: Options, *, check: bool = True) -> App:
             problems = manifest.check_code(found, [name])
             if any(problem.severity == "error" for problem in problems):
                 raise errors.ManifestError(problems)
-    return overridden(found, env=env, timeout_s=options.timeout)
+    runner = options.containers.runner
+    return overridden(found, env=env, timeout_s=options.timeout, runner=runner)
 
 
 def _owner(app: App, problem: errors.Problem) -> str | None:

@@ -65,7 +65,8 @@ def list_(
     if output == "json":
         click.echo(json.dumps(_document(app), indent=2, default=str))
         return
-    table("Functions", ("NAME", "RUNTIME", "HANDLER", "MEMORY", "TIMEOUT", "CODE"), _functions(app))
+    header = ("NAME", "RUNTIME", "HANDLER", "MEMORY", "TIMEOUT", "RUNS AS", "CODE")
+    table("Functions", header, _functions(app))
     table("Triggers", ("FUNCTION", "KIND", "SOURCE"), _triggers(app))
     table("Layers", ("NAME", "PATH", "RUNTIMES", "USED BY"), _layers(app))
     table("State machines", ("NAME", "TYPE", "DEFINITION"), _state_machines(app))
@@ -79,6 +80,7 @@ def _functions(app: App) -> list[tuple[str, ...]]:
             function.handler or "-",
             f"{function.memory_mb} MB",
             f"{function.timeout_s} s",
+            function.runs_as,
             _code(function.code, app.root),
         )
         for function in app.functions.values()
@@ -155,6 +157,7 @@ def _document(app: App) -> dict[str, Any]:
                 "memory_mb": function.memory_mb,
                 "timeout_s": function.timeout_s,
                 "description": function.description,
+                "runner": function.runs_as,
                 "code": _code(function.code, app.root),
                 "layers": list(function.layers),
                 "url": function.url is not None,

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import click
 from click.shell_completion import CompletionItem
 
 from lambdactl import errors
 
+if TYPE_CHECKING:
+    from lambdactl.execution.containers.settings import ContainerSettings, Pull
+    from lambdactl.manifest.model import Function
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+LOCK = "lambdactl-images.lock"
+"""Beside the manifest: the digests that ``--lock-images`` keeps."""
 
 
 class _Words(click.Option):
@@ -75,6 +84,126 @@ def manifest_options(command: F) -> F:
         type=click.Path(path_type=Path),
         help="The manifest [lambdactl.yaml or template.yaml here or in a folder above].",
     )(command)
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerOptions:
+    """What the user asked of containers."""
+
+    container: bool | None = None
+    pull: str | None = None
+    lock_images: bool = False
+    network: str | None = None
+    add_host: tuple[str, ...] = ()
+    docker_arg: tuple[str, ...] = ()
+    container_host: str | None = None
+
+    @property
+    def runner(self) -> Literal["process", "container"] | None:
+        """Where all functions are to run; None leaves it to the manifest."""
+        if self.container is None:
+            return None
+        return "container" if self.container else "process"
+
+    @property
+    def given(self) -> list[str]:
+        """The options that say how containers are made."""
+        named = {
+            "--pull": self.pull,
+            "--lock-images": self.lock_images,
+            "--network": self.network,
+            "--add-host": self.add_host,
+            "--docker-arg": self.docker_arg,
+            "--container-host": self.container_host,
+        }
+        return [name for name, value in named.items() if value]
+
+
+def container_options(command: F) -> F:
+    """``--container`` and how containers are made; the command gets all of it as ``containers``."""
+
+    @functools.wraps(command)
+    def bundled(*arguments: Any, **rest: Any) -> Any:
+        own = {name: rest.pop(name) for name in ContainerOptions.__dataclass_fields__}
+        return command(*arguments, containers=ContainerOptions(**own), **rest)
+
+    for option in (
+        click.option(
+            "--container-host",
+            metavar="ADDRESS",
+            help="Where containers reach this machine [found out].",
+        ),
+        click.option(
+            "--docker-arg",
+            metavar="WORDS",
+            multiple=True,
+            help='Of `docker run`, too: --docker-arg "-v /a:/b".',
+        ),
+        click.option(
+            "--add-host", metavar="NAME:ADDRESS", multiple=True, help="A name containers know."
+        ),
+        click.option(
+            "--network", "--docker-network", metavar="NAME", help="The network containers join."
+        ),
+        click.option(
+            "--lock-images", is_flag=True, help=f"Use images by the digests in {LOCK}; make it."
+        ),
+        click.option(
+            "--pull",
+            type=click.Choice(["always", "missing", "never"]),
+            help="When to ask registries for images [missing].",
+        ),
+        click.option(
+            "--container/--no-container",
+            default=None,
+            help="Run functions in AWS's images, on a container engine, or not.",
+        ),
+    ):
+        bundled = option(bundled)
+    return cast(F, bundled)
+
+
+def containers(asked: ContainerOptions, root: Path) -> ContainerSettings:
+    """How containers are made.
+
+    :param root: the manifest's folder.
+    :raises UserError: an option is malformed.
+    """
+    from lambdactl.execution.containers.settings import ContainerSettings
+
+    hosts: list[tuple[str, str]] = []
+    words: tuple[str, ...] = ()
+    if asked.add_host or asked.docker_arg:
+        from lambdactl.execution.containers import arguments
+
+        hosts = [arguments.host("--add-host", text) for text in asked.add_host]
+        words = arguments.split(asked.docker_arg)
+        # What is wrong with them is better said now than with the first call.
+        arguments.parse(words)
+    for name, value in (("--network", asked.network), ("--container-host", asked.container_host)):
+        if value is not None and not value.strip():
+            raise errors.UserError(f"{name} is empty", hint="leave it out, or give it a value")
+    return ContainerSettings(
+        pull=cast("Pull", asked.pull or "missing"),
+        lock=root / LOCK if asked.lock_images else None,
+        network=asked.network,
+        add_hosts=tuple(hosts),
+        docker_args=words,
+        host=asked.container_host,
+    )
+
+
+def check_containers(
+    asked: ContainerOptions, functions: Iterable[Function], tell: Callable[[str], None]
+) -> None:
+    """Say so where options are for containers and none of ``functions`` runs in one."""
+    if asked.given:
+        from lambdactl.execution.runtimes import contained
+
+        if not any(contained(function) for function in functions):
+            verb = "is" if len(asked.given) == 1 else "are"
+            listed = ", ".join(asked.given)
+            tell(f"{listed} {verb} for containers, and nothing runs in one without --container")
 
 
 def complete_function(

@@ -54,6 +54,7 @@ class Options:
     logs: bool
     credentials: bool
     strict_runtime: bool
+    containers: params.ContainerOptions
 
 
 @click.command("start-api")
@@ -102,6 +103,7 @@ class Options:
 @click.option("--logs/--no-logs", default=True, help="Show the functions' logs [yes].")
 @click.option("--credentials/--no-credentials", default=True, help="Pass your AWS credentials on.")
 @click.option("--strict-runtime", is_flag=True, help="Refuse another version of the interpreter.")
+@params.container_options
 @click.option("--debug", is_flag=True, help="Show the traceback of a bug of lambdactl's own.")
 def start_api(debug: bool, **rest: Any) -> int:
     """Serve every HTTP trigger of the manifest on this machine.
@@ -175,6 +177,8 @@ async def _serve(options: Options, view: View, end: asyncio.Future[int | None]) 
         raise reading.error
     view.problems(load.doubts())
     base, ports = _ports(options.port)
+    containers = params.containers(options.containers, app.root)
+    params.check_containers(options.containers, app.functions.values(), view.tell)
     serving = Serving(
         app,
         host=options.host,
@@ -192,6 +196,8 @@ async def _serve(options: Options, view: View, end: asyncio.Future[int | None]) 
         on_bug=view.report,
         credentials=options.credentials,
         strict_runtime=options.strict_runtime,
+        containers=containers,
+        progress=view.images,
     )
 
     def happened(what: Happening) -> None:
@@ -290,10 +296,11 @@ class _Loader:
             env_files=options.env_files,
             parameters=options.parameters,
         )
+        app = overridden(app, env=variables, runner=options.containers.runner)
         doubts = {(one.code, one.message): one for one in _doubts(app)}
         self._doubts = [one for key, one in doubts.items() if key not in self._told]
         self._told = set(doubts)
-        return overridden(app, env=variables)
+        return app
 
 
 def _doubts(app: App) -> list[errors.Problem]:

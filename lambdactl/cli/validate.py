@@ -70,8 +70,10 @@ def _examine(
     readable = {name: app.functions[name] for name in report.sound}
     found = manifest.check_code(replace(app, functions=readable))
     triggers = sum(len(function.triggers) for function in app.functions.values())
+    contained = sum(function.runs_as == "container" for function in app.functions.values())
     counts = (
-        _count(len(app.functions), "function"),
+        _count(len(app.functions), "function")
+        + (f" ({contained} in containers)" if contained else ""),
         _count(triggers, "trigger"),
         _count(len(app.layers), "layer"),
     )

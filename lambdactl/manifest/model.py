@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lambdactl.errors import Location, Problem, UserError, did_you_mean
+from lambdactl.manifest.runtimes import container_only
 from lambdactl.manifest.settings import (
     AsyncConfig,
     Code,
@@ -116,6 +117,13 @@ class Function:
     """Where it runs on this machine; None leaves it to what it is."""
     build: Build | None = None
     """How its code is made, where it is not run as it is written."""
+
+    @property
+    def runs_as(self) -> Literal["process", "container"]:
+        """Where it runs on this machine: where it is asked to, else as a process if it can."""
+        if self.runner is not None:
+            return self.runner
+        return "container" if container_only(self.code.kind, self.runtime) else "process"
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,11 @@ class Code:
     kms_key: str | None = None
     """ARN of the key that encrypts the deployment package."""
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files and folders on this disk that it is made of."""
+        return tuple(path for path in (self.path, self.dockerfile, self.context) if path)
+
 
 @dataclass(frozen=True, slots=True)
 class Logging:

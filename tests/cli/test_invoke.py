@@ -312,7 +312,7 @@ def test_a_missing_interpreter_is_exit_code_3(run: Run, project: Path) -> None:
     manifest = (project / "lambdactl.yaml").read_text()
     (project / "lambdactl.yaml").write_text(re.sub(r"python3\.\d+", "java21", manifest))
     (project / "src" / "app.py").write_text(APP)
-    done = run("orders")
+    done = run("orders", "--no-container")
     assert done.returncode == 3
     assert "java21 needs --container" in done.stderr
     strict = manifest.replace(f"python3.{sys.version_info.minor}", "python3.14")

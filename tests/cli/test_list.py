@@ -48,8 +48,8 @@ def run(*arguments: str) -> str:
 
 def test_tables_in_a_pipe_cut_nothing_off() -> None:
     lines = [line.split() for line in run().splitlines()]
-    assert ["resize", "python3.13", "app.handler", "128", "MB", "3", "s", "src"] in lines
-    assert [LONG, "image", "-", "128", "MB", "3", "s", "photos:1"] in lines
+    assert ["resize", "python3.13", "app.handler", "128", "MB", "3", "s", "process", "src"] in lines
+    assert [LONG, "image", "-", "128", "MB", "3", "s", "container", "photos:1"] in lines
     assert ["resize", "s3", "photos", "s3:ObjectCreated:*", ".jpg"] in lines
     assert ["resize", "http", "GET", "/photos"] in lines
     assert ["resize", "eventbridge", "default", '{"source":["shop"]}'] in lines
@@ -61,6 +61,7 @@ def test_json() -> None:
     document = json.loads(run("--output", "json"))
     assert document["service"] == "photos"
     assert [function["name"] for function in document["functions"]] == ["resize", LONG]
+    assert [one["runner"] for one in document["functions"]] == ["process", "container"]
     assert [trigger["kind"] for trigger in document["triggers"]] == [
         *["s3", "http", "kinesis", "eventbridge"]
     ]

@@ -522,7 +522,7 @@ def test_what_can_not_run_here_is_said_at_the_start(
   idle: {code: {image: "repo:tag"}}
 """
     )
-    server = start("--output", "json")
+    server = start("--output", "json", "--no-container", "--pull", "never")
     documents(server, "start")
     told = documents(server, "warning")
     assert [one["message"] for one in told] == [
@@ -531,6 +531,9 @@ def test_what_can_not_run_here_is_said_at_the_start(
         "routes to old fail here: java21 needs --container",
     ]
     assert all(one["where"].startswith("lambdactl.yaml:") for one in told)
+    assert [one["text"] for one in documents(server, "message")] == [
+        "--pull is for containers, and nothing runs in one without --container"
+    ]
 
 
 def test_a_doubt_that_a_save_brings_is_told_once(

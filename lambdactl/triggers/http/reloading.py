@@ -399,12 +399,12 @@ def _plan(app: App, files: frozenset[Path], jobs: dict[Key, Job]) -> _Plan:
 def _made_of(app: App, function: Function) -> list[Path]:
     """The files and folders that a function's environments read."""
     roots = [app.layers[name].path for name in function.layers if name in app.layers]
-    code = function.code.path
-    if function.build is not None or code is None:
+    if function.build is not None:
         # Built code is read again when a build is through, and only then: half of it is none.
         return roots
-    roots.append(code)
-    if function.code.kind == "folder" and "/" in (function.handler or ""):
+    roots += function.code.files
+    code = function.code.path
+    if function.code.kind == "folder" and code is not None and "/" in (function.handler or ""):
         # Named by the manifest, so it is code even where git ignores it (dist/index.handler).
         roots.append((code / (function.handler or "")).parent)
     return roots
