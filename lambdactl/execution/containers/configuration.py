@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lambdactl.execution.containers.engine import explained
@@ -70,7 +71,9 @@ def of(
         "ulimits": [Ulimit(name="nofile", soft=OPEN_FILES, hard=OPEN_FILES)],
     }
     mounts = [
-        Mount(target=there, source=here, type="bind", read_only=True)
+        Mount(
+            target=there, source=str(spec.engine.outside(Path(here))), type="bind", read_only=True
+        )
         for here, there in binds.items()
     ]
     config: dict[str, Any] = {

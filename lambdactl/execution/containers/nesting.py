@@ -28,13 +28,14 @@ _ID = re.compile(r"/(?:overlay-)?containers/([0-9a-f]{64})/\S*hostname ")
 class Nest:
     """The container that we are in.
 
-    :ivar networks: our IPv4 address on each of its networks, the first one first.
+    :ivar networks: its networks, the first one first; of each our IPv4 address on it, and that of
+        its gateway, which is the engine's machine.
     :ivar shares_host: it is on the network of the engine's machine.
     :ivar mounts: folders of the engine's machine: ``(in here, there)``, the deepest first.
     """
 
     name: str
-    networks: Mapping[str, str]
+    networks: Mapping[str, tuple[str, str]]
     shares_host: bool
     mounts: tuple[tuple[Path, Path], ...]
 
@@ -65,7 +66,9 @@ def find(client: docker.APIClient, *, mounts: Path = MOUNTS) -> Nest | None:
     return Nest(
         name=str(found.get("Name", match[1][:12])).removeprefix("/"),
         networks={
-            name: str(one["IPAddress"]) for name, one in networks.items() if one.get("IPAddress")
+            name: (str(one["IPAddress"]), str(one.get("Gateway") or one["IPAddress"]))
+            for name, one in networks.items()
+            if one.get("IPAddress")
         },
         shares_host=(found.get("HostConfig") or {}).get("NetworkMode") == "host",
         mounts=tuple(sorted(binds, key=lambda bind: len(bind[0].parts), reverse=True)),

@@ -73,8 +73,7 @@ def reach(engine: Engine, settings: ContainerSettings) -> Reach:
     if settings.host is not None:
         return _as_told(engine, settings, settings.host, mode)
     if engine.nest is not None and not engine.nest.shares_host:
-        mode, address = _beside(engine.nest, settings.network)
-        return Reach(address, address, mode, _hosts(settings, address))
+        return _beside(engine.nest, settings)
     host, listen, outside = _found(engine, mode)
     return Reach(host, listen, mode, _hosts(settings, outside))
 
@@ -110,19 +109,20 @@ def _found(engine: Engine, mode: str) -> tuple[str, str, str | None]:
     return _on_bridge(engine, mode)
 
 
-def _beside(nest: Nest, wanted: str | None) -> tuple[str, str]:
-    """The network that functions and we are on, and our address there."""
-    name = wanted or next(iter(nest.networks), None)
+def _beside(nest: Nest, settings: ContainerSettings) -> Reach:
+    """Functions and we are on the same network; what is outside of both is its gateway."""
+    name = settings.network or next(iter(nest.networks), None)
     if name is not None and name in nest.networks:
-        return name, nest.networks[name]
-    if wanted is None:
+        address, gateway = nest.networks[name]
+        return Reach(address, address, name, _hosts(settings, gateway))
+    where = f"lambdactl runs in the container {nest.name!r}, which is "
+    if name in (None, "host", "none"):
         raise EngineError(
-            f"lambdactl runs in the container {nest.name!r}, which is on no network",
-            hint=f"`docker network connect bridge {nest.name}`",
+            f"{where}on no network that functions can join",
+            hint="run it on a bridge: `docker run --network bridge`",
         )
     raise EngineError(
-        f"lambdactl runs in the container {nest.name!r}, which is not on the network {wanted!r}",
-        hint=f"`docker network connect {wanted} {nest.name}`",
+        f"{where}not on the network {name!r}", hint=f"`docker network connect {name} {nest.name}`"
     )
 
 
