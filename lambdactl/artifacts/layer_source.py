@@ -203,7 +203,7 @@ class Source:
             raise self._layer.fail(f"AWS gave a link that is not HTTPS: {shown}", None)
         request = AWSPreparedRequest("GET", location, {}, None, True)
         session = URLLib3Session(
-            verify=self._bundle() or True,
+            verify=self._verify,
             proxies=get_environ_proxies(location),
             timeout=_TIMEOUTS_S,
         )
@@ -235,6 +235,8 @@ class Source:
         session.set_config_variable("config_file", str(config))
         session.register_component("data_loader", _models(session.get_config_variable("data_path")))
         self._sign_in(session)
+        bundle = self._shell.get("AWS_CA_BUNDLE") or session.get_config_variable("ca_bundle")
+        self._verify: str | bool = bundle or True
         ignored = self._shell.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
         endpoint = None
         if not ignored:
@@ -246,7 +248,7 @@ class Source:
             "lambda",
             region_name=self._layer.region,
             endpoint_url=endpoint,
-            verify=self._bundle(),
+            verify=self._verify,
             config=Config(
                 connect_timeout=_TIMEOUTS_S[0],
                 read_timeout=_TIMEOUTS_S[1],
@@ -267,9 +269,6 @@ class Source:
         providers.remove("env")
         if self._shell.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
             providers.remove("iam-role")
-
-    def _bundle(self) -> str | None:
-        return self._shell.get("AWS_CA_BUNDLE") or self._shell.get("REQUESTS_CA_BUNDLE") or None
 
     @contextlib.contextmanager
     def _in_words(self) -> Iterator[None]:

@@ -109,8 +109,8 @@ def _get(
     """Ask AWS, and keep what it gives. Whoever calls is alone with this layer."""
     if _record(folder, layer) is not None:
         tell(f"the copy of the layer {layer.arn} in {folder} is damaged; it is downloaded again")
+    _sweep(folder)
     source = Source(layer, shell)
-    # Under one name for all attempts: what a killed process has left is overwritten.
     part = folder / f"{_key(layer)}.part"
     for attempt in range(1, ATTEMPTS + 1):
         described = source.describe()
@@ -192,6 +192,14 @@ def _is_intact(archive: Path) -> bool:
     if intact:
         _intact[archive] = identity
     return intact
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes that were killed had downloaded so far: nobody holds its lock."""
+    for part in folder.glob("*.part"):
+        with contextlib.suppress(OSError), part.with_suffix(".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            part.unlink()
 
 
 @contextlib.contextmanager

@@ -10,12 +10,14 @@ import base64
 import hashlib
 import io
 import json
+import ssl
 import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -102,8 +104,11 @@ class Layers:
 
 
 @contextmanager
-def serve() -> Iterator[Layers]:
-    """Run a server; its gate is open until a test closes it."""
+def serve(certificate: Path | None = None) -> Iterator[Layers]:
+    """Run a server; its gate is open until a test closes it.
+
+    :param certificate: a file with it and its key, for HTTPS.
+    """
     layers = Layers()
     layers.gate.set()
 
@@ -155,7 +160,11 @@ def serve() -> Iterator[Layers]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    layers.url = f"http://127.0.0.1:{server.server_port}"
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    layers.url = f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -11,9 +11,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from lambdactl.artifacts import merge
 from lambdactl.artifacts.layer_store import cache_folder, fetch, warnings
@@ -138,6 +143,56 @@ def test_a_proxy_is_used_for_lambda_and_for_the_archive(
     aws.versions[ARN].location = f"http://archives.invalid/snapshots/{ARN}"
     proxied = {**shell, "AWS_ENDPOINT_URL_LAMBDA": "http://lambda.invalid"}
     assert fetch(ARN, function="f", shell=proxied).read_bytes() == CONTENT
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """For 127.0.0.1, signed by itself; with its key in the same file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    path = tmp_path / "certificate.pem"
+    path.write_bytes(made.public_bytes(pem) + key.private_bytes(pem, *plain))
+    return path
+
+
+def test_over_https_the_certificate_has_to_be_one_that_is_trusted(
+    shell: dict[str, str], certificate: Path
+) -> None:
+    with serve(certificate) as aws:
+        aws.versions[ARN] = Version(CONTENT)
+        secure = {**shell, "AWS_ENDPOINT_URL_LAMBDA": aws.url}
+        error = failing(secure)
+        assert "AWS_CA_BUNDLE" in str(error.hint)
+        assert aws.asked == []
+        trusting = {**secure, "AWS_CA_BUNDLE": str(certificate)}
+        assert fetch(ARN, function="f", shell=trusting).read_bytes() == CONTENT
+
+
+def test_what_lambda_gives_over_https_is_not_taken_over_http(
+    aws: Layers, shell: dict[str, str], certificate: Path
+) -> None:
+    with serve(certificate) as secure:
+        secure.versions[ARN] = Version(CONTENT, location=f"{aws.url}/snapshots/{ARN}")
+        mine = {"AWS_ENDPOINT_URL_LAMBDA": secure.url, "AWS_CA_BUNDLE": str(certificate)}
+        assert "not HTTPS" in failing({**shell, **mine}).message
+    assert aws.downloads == 0
 
 
 def test_credentials_are_those_of_the_shell_and_not_of_this_process(
@@ -489,16 +544,35 @@ def test_of_two_processes_one_downloads_and_the_other_waits(
     assert kept(shell) == {".zip", ".json"}
 
 
-def test_what_a_killed_process_was_downloading_is_in_nobodys_way(
-    aws: Layers, shell: dict[str, str]
+@pytest.mark.parametrize("wanted", [ARN, OTHER])
+def test_what_a_killed_process_was_downloading_goes_with_the_next_download(
+    aws: Layers, shell: dict[str, str], wanted: str
 ) -> None:
     aws.gate.clear()
     with started(shell) as one:
         assert aws.half.wait(20)
         one.send_signal(signal.SIGKILL)
+    assert kept(shell) == {".part"}
     aws.gate.set()
-    assert fetch(ARN, function="f", shell=shell).read_bytes() == CONTENT
+    path = fetch(wanted, function="f", shell=shell)
+    assert path.read_bytes() == aws.versions[wanted].content
     assert kept(shell) == {".zip", ".json"}
+
+
+def test_what_another_process_is_downloading_is_left_alone(
+    aws: Layers, shell: dict[str, str]
+) -> None:
+    aws.gate.clear()
+    with started(shell) as one:
+        assert aws.half.wait(20)
+        # Without a gate of its own.
+        with serve() as more:
+            more.versions[OTHER] = aws.versions[OTHER]
+            fetch(OTHER, function="f", shell={**shell, "AWS_ENDPOINT_URL_LAMBDA": more.url})
+        assert ".part" in kept(shell)
+        aws.gate.set()
+        line_of(one)
+        assert line_of(one) == hashlib.sha256(CONTENT).hexdigest()
 
 
 def test_threads_of_one_process_download_once(aws: Layers, shell: dict[str, str]) -> None:
