@@ -368,8 +368,13 @@ class Source:
             return fail(f"AWS has no such layer version in {layer.region}", hint, UserError)
         if code in {"InvalidParameterValueException", "ValidationException"}:
             return fail(f"AWS refuses the ARN: {said}", "look at its parts", UserError)
-        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        return fail(f"AWS answered {code or status}: {said}", None)
+        status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        # What is no answer of Lambda's is a page for people.
+        words = code if said.startswith("<") else f"{code}: {said}"
+        hint = (
+            "try again; a stand-in that AWS_ENDPOINT_URL leads to may not know GetLayerVersionByArn"
+        )
+        return fail(f"AWS answered {words}", hint if status >= 500 else None)
 
 
 @functools.cache

@@ -75,7 +75,8 @@ class Layers:
     half: threading.Event = field(default_factory=threading.Event)
     """The middle of an archive was sent."""
 
-    def describe(self, arn: str) -> tuple[int, str, dict[str, Any]]:
+    def describe(self, arn: str) -> tuple[int, str, dict[str, Any] | str]:
+        """The answer: status, AWS's word for an error, and the body (JSON, or just a text)."""
         if self.said:
             return self.said[0], self.said[1], {"Type": "User", "Message": self.said[2]}
         version = self.versions.get(arn)
@@ -126,7 +127,7 @@ def serve(certificate: Path | None = None) -> Iterator[Layers]:
             signer = self.headers["Authorization"].partition("Credential=")[2].split("/")
             layers.asked.append((arn, f"{signer[2]} {signer[0]}"))
             status, code, answer = layers.describe(arn)
-            body = json.dumps(answer).encode()
+            body = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
             self.send_response(status)
             if code:
                 self.send_header("x-amzn-ErrorType", code)

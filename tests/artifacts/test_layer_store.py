@@ -355,11 +355,22 @@ def test_a_region_that_is_none_is_corrected(shell: dict[str, str]) -> None:
 def test_an_endpoint_that_does_not_know_the_operation_is_named(
     aws: Layers, shell: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # As moto answers: it takes the path for ListLayers.
+    # The path without its query is that of ListLayers.
     monkeypatch.setattr(aws, "describe", lambda arn: (200, "", {"Layers": []}))
     error = failing(shell)
     assert aws.url in error.message
     assert "AWS_ENDPOINT_URL" in str(error.hint)
+
+
+def test_a_page_for_people_is_not_shown_as_an_answer(
+    aws: Layers, shell: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As moto 5.2 answers.
+    page = "<!doctype html>\n<html lang=en>\n<title>500 Internal Server Error</title>\n"
+    monkeypatch.setattr(aws, "describe", lambda arn: (500, "", page))
+    error = failing(shell)
+    assert error.message.endswith("AWS answered 500")
+    assert "may not know GetLayerVersionByArn" in str(error.hint)
 
 
 def test_what_is_downloaded_is_compared_with_its_checksum(
