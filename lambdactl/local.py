@@ -25,6 +25,7 @@ from typing import Any, Literal, TypeVar
 from lambdactl.errors import EnvironmentStoppedError, EventError
 from lambdactl.execution.clock import Clock
 from lambdactl.execution.containers.settings import ContainerSettings, Progress
+from lambdactl.execution.debugging import Ports
 from lambdactl.execution.invocation import Invocation, InvocationResult
 from lambdactl.execution.invoker import LocalInvoker
 from lambdactl.execution.logs import LogSink
@@ -50,7 +51,8 @@ class Local:
     :param runner: where all functions run, whatever the manifest says.
     :param containers: how the containers of functions that run in one are made.
     :param progress: shows how images are pulled and built.
-    :param debug_port: the function waits for a debugger on this port, as long as that takes.
+    :param debug_port: functions wait for a debugger on this port, or each on its own (by name), as
+        long as that takes.
     :raises ManifestError: the manifest has problems.
     """
 
@@ -70,7 +72,7 @@ class Local:
         runner: Literal["process", "container"] | None = None,
         containers: ContainerSettings | None = None,
         progress: Progress | None = None,
-        debug_port: int | None = None,
+        debug_port: Ports | None = None,
     ) -> None:
         if not isinstance(app, App):
             # Reading a manifest costs imports that an app made in code doesn't need.

@@ -153,11 +153,11 @@ def _can_wait(function: Function) -> bool:
     return not function.runtime or guess(function.runtime).family in _FAMILIES
 
 
-def port_of(ports: Ports | None, function: Function) -> int | None:
-    """The port on which ``function`` waits; None if it doesn't."""
+def port_of(ports: Ports | None, name: str) -> int | None:
+    """The port on which function ``name`` waits; None if it doesn't."""
     if ports is None or isinstance(ports, int):
         return ports
-    return ports.get(function.name)
+    return ports.get(name)
 
 
 def ports(words: Iterable[str], functions: Mapping[str, Function]) -> dict[str, int]:

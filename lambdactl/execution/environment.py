@@ -51,6 +51,7 @@ class Environment:
 
     :param arn: maps a qualifier to the ARN that the context shows.
     :param patient: nothing times out, because somebody may be looking at it with a debugger.
+    :param turn: held as long as the environment lives: a debugger's port is for one at a time.
     """
 
     def __init__(
@@ -62,10 +63,13 @@ class Environment:
         clock: Clock,
         sink: LogSink | None = None,
         patient: bool = False,
+        turn: asyncio.Lock | None = None,
     ) -> None:
         self.function = function
         self._timeout_s = PATIENCE_S if patient else function.timeout_s
         self._init_timeout_s = PATIENCE_S if patient else INIT_TIMEOUT_S
+        self._turn = turn
+        self._has_turn = False
         self.status = Status.NEW
         self.invocations = 0
         self.idle_since = 0.0
@@ -128,10 +132,14 @@ class Environment:
         :raises EnvironmentStartError: nothing could be started.
         """
         if not self._api.address:
+            if self._turn is not None:
+                await self._turn.acquire()
+                self._has_turn = True
             await self._api.open(self._sandbox.host, self._sandbox.listen)
             if self.status is Status.STOPPED:
                 # Meanwhile; what it closed was not open yet.
                 await self._api.close()
+                self._end_turn()
                 raise EnvironmentStoppedError(f"{self.function.name} was stopped as it started")
         elif self._exit is not None:
             # A runtime that stood by has died.
@@ -252,10 +260,16 @@ class Environment:
         self.status = Status.STOPPED
         await self._sandbox.close()
         await self._api.close()
+        self._end_turn()
         self._end_phase()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _end_turn(self) -> None:
+        if self._turn is not None and self._has_turn:
+            self._has_turn = False
+            self._turn.release()
 
     # phases
 

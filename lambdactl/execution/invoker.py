@@ -13,7 +13,7 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from lambdactl.errors import EventError, LambdactlError, UserError
-from lambdactl.execution import credentials, missing, runtimes
+from lambdactl.execution import credentials, debugging, missing, runtimes
 from lambdactl.execution.clock import Clock, SystemClock
 from lambdactl.execution.containers.settings import ContainerSettings, Progress
 from lambdactl.execution.environment import Environment
@@ -24,6 +24,7 @@ from lambdactl.execution.logs import LogSink
 from lambdactl.execution.pool import IDLE_S, MAX_ENVIRONMENTS, Pool, Retired
 from lambdactl.execution.sandbox import Launch
 from lambdactl.execution.standby import Standbys
+from lambdactl.execution.tasks import finished, keep
 from lambdactl.manifest.model import App
 
 ACCOUNT = "123456789012"
@@ -40,7 +41,8 @@ class LocalInvoker:
     :param use_credentials: whether functions get the user's AWS credentials.
     :param containers: how the containers of functions that run in one are made.
     :param progress: shows how images are pulled and built.
-    :param debug_port: the function waits for a debugger on this port, as long as that takes.
+    :param debug_port: functions wait for a debugger on this port, or each on its own (by name), as
+        long as that takes. Each has one environment then.
     """
 
     def __init__(
@@ -58,7 +60,7 @@ class LocalInvoker:
         standby: bool = False,
         containers: ContainerSettings | None = None,
         progress: Progress | None = None,
-        debug_port: int | None = None,
+        debug_port: debugging.Ports | None = None,
     ) -> None:
         self.app = app
         self._sink = sink
@@ -80,6 +82,9 @@ class LocalInvoker:
             progress=progress,
             debug_port=debug_port,
         )
+        self._turns: dict[int, asyncio.Lock] = {}
+        """Who waits for a debugger has the port alone."""
+        self._warming: set[asyncio.Task[None]] = set()
         self._coming: dict[str, Pool] = {}
         """What a reload is starting now."""
         self._retired: set[Pool] = set()
@@ -168,6 +173,7 @@ class LocalInvoker:
         if self._standbys is not None:
             await self._standbys.close()
         await asyncio.gather(*(pool.close() for pool in pools))
+        await finished(self._warming)
         await self._launches.close()
 
     def arn(self, name: str, qualifier: str) -> str:
@@ -201,6 +207,13 @@ class LocalInvoker:
             except LambdactlError:
                 # The next call meets the same error, and tells it to its caller.
                 del self._pools[key]
+                self._retire(old)
+                continue
+            if self._port(name) is not None:
+                # One port: the old one goes before the new one comes, which waits for a client.
+                self._pools[key] = fresh
+                if old.size:
+                    keep(self._warming, _warm(fresh))
                 self._retire(old)
                 continue
             if old.size:
@@ -239,18 +252,20 @@ class LocalInvoker:
                 f"{function.name} isolates its tenants: name one", hint="give a tenant id"
             )
         launch = self._launches.get(function)
+        debugged = self._port(name) is not None
         pool = Pool(
-            lambda: self._environment(launch),
+            lambda: self._environment(launch, (name, tenant_id)),
             name=function.name,
             clock=self._clock,
             reserved=function.concurrency.reserved,
-            max_environments=self._max_environments,
-            idle_s=self._idle_s,
+            max_environments=1 if debugged else self._max_environments,
+            idle_s=debugging.PATIENCE_S if debugged else self._idle_s,
         )
         self._made_of[pool] = launch
         return pool
 
-    def _environment(self, launch: Launch) -> Environment:
+    def _environment(self, launch: Launch, key: tuple[str, str | None]) -> Environment:
+        self._make_way(key)
         found = self._standbys.take(launch) if self._standbys is not None else None
         return found or self._new_environment(launch)
 
@@ -264,13 +279,28 @@ class LocalInvoker:
             standby=standby,
         )
         name = launch.function.aws_name or launch.function.name
+        port = self._port(launch.function.name)
         return Environment(
             launch.function,
             sandbox,
             arn=cache(lambda qualifier: self.arn(name, qualifier)),
             clock=self._clock,
             sink=self._sink,
+            patient=port is not None,
+            turn=self._turns.setdefault(port, asyncio.Lock()) if port is not None else None,
         )
+
+    def _port(self, name: str) -> int | None:
+        """Where function ``name`` waits for a debugger."""
+        return debugging.port_of(self._debug_port, name)
+
+    def _make_way(self, key: tuple[str, str | None]) -> None:
+        """Let go of the environments that have the debugger's port which ``key`` needs."""
+        port = self._port(key[0])
+        for other, pool in list(self._pools.items()):
+            if port is not None and other != key and self._port(other[0]) == port:
+                del self._pools[other]
+                self._retire(pool)
 
     def _check_qualifier(self, invocation: Invocation) -> None:
         """Locally every version is the code that is there, but a name must be one that exists."""
@@ -314,6 +344,12 @@ class LocalInvoker:
     def _tell(self, message: str) -> None:
         if self._warn is not None:
             self._warn(message)
+
+
+async def _warm(pool: Pool) -> None:
+    # One that can't start tells so to the first caller, who starts another.
+    with contextlib.suppress(LambdactlError):
+        await pool.warm()
 
 
 def new_trace_id() -> str:

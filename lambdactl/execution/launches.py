@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from lambdactl.errors import LambdactlError
-from lambdactl.execution import runtimes, unpacked
+from lambdactl.execution import debugging, runtimes, unpacked
 from lambdactl.execution.containers.settings import ContainerSettings, Progress
 from lambdactl.execution.memory import sweep_cgroups
 from lambdactl.execution.sandbox import Launch
@@ -42,7 +42,7 @@ class Launches:
         tell: Callable[[str], None],
         containers: ContainerSettings,
         progress: Progress | None,
-        debug_port: int | None,
+        debug_port: debugging.Ports | None,
     ) -> None:
         self.app = app
         self.variables: Mapping[str, str] = {}
@@ -180,6 +180,7 @@ class Launches:
                 work=work,
                 shell=self._shell,
                 strict=self._strict,
+                debug_port=debugging.port_of(self._debug_port, function.name),
             )
         if launch.warning:
             self._say(launch.warning)

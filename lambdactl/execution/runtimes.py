@@ -112,6 +112,7 @@ class Launch:
     def can_stand_by(self) -> bool:
         return (
             self.family != "provided"
+            and self.debugger is None
             and self.opt is None
             and not _SWAYING.intersection(self.function.environment)
             and not any((self.task / name).exists() for name in _FIRST_FILES)

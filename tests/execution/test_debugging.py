@@ -325,8 +325,8 @@ def test_a_named_port_is_for_one_function() -> None:
     port = free_port()
     found = debugging.ports([f"b={port}"], functions(a="python3.13", b="nodejs22.x"))
     assert found == {"b": port}
-    assert debugging.port_of(found, functions(a="python3.13")["a"]) is None
-    assert debugging.port_of(port, functions(a="python3.13")["a"]) == port
+    assert debugging.port_of(found, "a") is None
+    assert debugging.port_of(port, "a") == port
 
 
 @pytest.mark.parametrize(

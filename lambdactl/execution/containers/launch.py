@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lambdactl.errors import EnvironmentStartError
+from lambdactl.execution import debugging
 from lambdactl.execution.containers import arguments, images, labels, network
 from lambdactl.execution.containers import engine as engines
 from lambdactl.execution.containers.images import Image
@@ -43,8 +44,7 @@ class ContainerLaunch:
     folders: tuple[tuple[int, int], ...]
     arguments: arguments.Arguments
     debug_port: int | None = None
-    debugging: Mapping[str, str] = field(default_factory=dict)
-    debugger: Mapping[Path, str] = field(default_factory=dict)
+    debugger: debugging.Debugging = field(default_factory=debugging.Debugging)
     warning: str | None = None
 
     @property
@@ -72,7 +72,7 @@ class ContainerLaunch:
             stream=log_stream(now),
             credentials=credentials,
         )
-        binds: dict[str, str] = {str(path): there for path, there in self.debugger.items()}
+        binds: dict[str, str] = {str(path): there for path, there in self.debugger.binds.items()}
         if self.task is not None:
             binds[str(self.task)] = TASK
         if self.opt is not None:
@@ -83,11 +83,12 @@ class ContainerLaunch:
                 image=self.image,
                 reach=self.reach,
                 command=self.command,
-                variables={**values, **self.debugging},
+                variables={**values, **self.debugger.variables},
                 binds=binds,
                 work=self.work,
                 labels=labels.labels(self.work, function.name),
-                memory_mb=function.memory_mb,
+                memory_mb=function.memory_mb
+                + (debugging.MEMORY_MB if self.debug_port is not None else 0),
                 ephemeral_storage_mb=function.ephemeral_storage_mb,
                 runtime_version=self._shown(),
                 user=self.user,
@@ -119,7 +120,7 @@ class Containers:
         work: Path,
         tell: Callable[[str], None],
         progress: Progress | None,
-        debug_port: int | None,
+        debug_port: debugging.Ports | None,
     ) -> None:
         self._settings = settings
         self._shell = shell
@@ -151,20 +152,20 @@ class Containers:
             progress=self._progress,
             owner=self._work,
         )
-        variables: Mapping[str, str] = {}
-        debugger: Mapping[Path, str] = {}
-        if self._debug_port is not None:
-            from lambdactl.execution import debugging
-
-            found = debugging.in_container(function, self._debug_port)
-            variables, debugger = found.variables, found.binds
+        reach = network.reach(engine, self._settings)
+        debugger = debugging.Debugging()
+        port = debugging.port_of(self._debug_port, function.name)
+        if port is not None:
+            # A container without a network of its own needs no port published, nor more than ours.
+            local = {"host": debugging.LOCALHOST} if reach.network_mode == "host" else {}
+            debugger = debugging.in_container(function, port, **local)
         self._warn_of_loopback(function)
         bound = [path for path in (task, opt) if path is not None]
         return ContainerLaunch(
             function=function,
             engine=engine,
             image=image,
-            reach=network.reach(engine, self._settings),
+            reach=reach,
             command=_command(function, image, task, opt),
             task=task,
             opt=opt,
@@ -172,8 +173,7 @@ class Containers:
             user=_user(engine, task),
             folders=tuple((stat.st_dev, stat.st_ino) for stat in map(os.stat, bound)),
             arguments=arguments.parse(self._settings.docker_args),
-            debug_port=self._debug_port,
-            debugging=variables,
+            debug_port=port,
             debugger=debugger,
         )
 

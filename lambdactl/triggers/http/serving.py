@@ -15,6 +15,7 @@ from pathlib import Path
 from lambdactl.errors import UserError, did_you_mean
 from lambdactl.execution.clock import Clock, SystemClock
 from lambdactl.execution.containers.settings import ContainerSettings, Progress
+from lambdactl.execution.debugging import Ports
 from lambdactl.execution.invoker import ACCOUNT, LocalInvoker
 from lambdactl.execution.logs import LogSink
 from lambdactl.execution.pool import MAX_ENVIRONMENTS
@@ -74,7 +75,7 @@ class Serving:
         max_environments: int = MAX_ENVIRONMENTS,
         containers: ContainerSettings | None = None,
         progress: Progress | None = None,
-        debug_port: int | None = None,
+        debug_port: Ports | None = None,
     ) -> None:
         self.app = app
         self.stats = Stats()
