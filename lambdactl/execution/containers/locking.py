@@ -1,6 +1,6 @@
 """The lock file: which digest each image had when it was first asked for.
 
-With ``--lock-images FILE`` the digest in the file is what runs, whatever the tag says today; an
+With ``--lock-images`` the digest in the file is what runs, whatever the tag says today; an
 image that is not in it yet is added. To take a newer image, remove its line. The file is JSON,
 sorted, one image a line, made to be committed.
 """

@@ -326,6 +326,7 @@ def _runs_otherwise(new: App, old: App, name: str) -> bool:
 
 
 _OF_ENVIRONMENTS = (
+    "runner",
     "code",
     "runtime",
     "handler",
