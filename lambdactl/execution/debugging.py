@@ -10,6 +10,7 @@ nor the integration of a front door times out.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import re
 import socket
@@ -55,6 +56,26 @@ class Debugging:
 
     variables: Mapping[str, str] = field(default_factory=dict)
     binds: Mapping[Path, str] = field(default_factory=dict)
+
+
+class Turn:
+    """One environment's use of a port that is for one at a time; without a ``lock``, of none."""
+
+    def __init__(self, lock: asyncio.Lock | None = None) -> None:
+        self._lock = lock
+        self._held = False
+
+    async def come(self) -> None:
+        """Return when the port is free for us."""
+        if self._lock is not None:
+            await self._lock.acquire()
+            self._held = True
+
+    def end(self) -> None:
+        """Let the next one have it. Does nothing where there is nothing to let go of."""
+        if self._lock is not None and self._held:
+            self._held = False
+            self._lock.release()
 
 
 def in_container(function: Function, port: int, *, host: str = _ANYWHERE) -> Debugging:

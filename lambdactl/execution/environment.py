@@ -22,7 +22,7 @@ from enum import StrEnum
 from lambdactl.errors import EnvironmentStoppedError
 from lambdactl.execution import failures
 from lambdactl.execution.clock import Clock
-from lambdactl.execution.debugging import PATIENCE_S
+from lambdactl.execution.debugging import PATIENCE_S, Turn
 from lambdactl.execution.handoff import Slot
 from lambdactl.execution.ids import new_uuid
 from lambdactl.execution.invocation import Invocation, InvocationResult, Report, version_of
@@ -51,7 +51,7 @@ class Environment:
 
     :param arn: maps a qualifier to the ARN that the context shows.
     :param patient: nothing times out, because somebody may be looking at it with a debugger.
-    :param turn: held as long as the environment lives: a debugger's port is for one at a time.
+    :param turn: awaited before anything starts, and over with the environment.
     """
 
     def __init__(
@@ -63,13 +63,12 @@ class Environment:
         clock: Clock,
         sink: LogSink | None = None,
         patient: bool = False,
-        turn: asyncio.Lock | None = None,
+        turn: Turn | None = None,
     ) -> None:
         self.function = function
         self._timeout_s = PATIENCE_S if patient else function.timeout_s
         self._init_timeout_s = PATIENCE_S if patient else INIT_TIMEOUT_S
-        self._turn = turn
-        self._has_turn = False
+        self._turn = turn or Turn()
         self.status = Status.NEW
         self.invocations = 0
         self.idle_since = 0.0
@@ -132,14 +131,12 @@ class Environment:
         :raises EnvironmentStartError: nothing could be started.
         """
         if not self._api.address:
-            if self._turn is not None:
-                await self._turn.acquire()
-                self._has_turn = True
+            await self._turn.come()
             await self._api.open(self._sandbox.host, self._sandbox.listen)
             if self.status is Status.STOPPED:
                 # Meanwhile; what it closed was not open yet.
                 await self._api.close()
-                self._end_turn()
+                self._turn.end()
                 raise EnvironmentStoppedError(f"{self.function.name} was stopped as it started")
         elif self._exit is not None:
             # A runtime that stood by has died.
@@ -260,16 +257,11 @@ class Environment:
         self.status = Status.STOPPED
         await self._sandbox.close()
         await self._api.close()
-        self._end_turn()
+        self._turn.end()
         self._end_phase()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-    def _end_turn(self) -> None:
-        if self._turn is not None and self._has_turn:
-            self._has_turn = False
-            self._turn.release()
 
     # phases
 

@@ -16,6 +16,7 @@ from lambdactl.errors import EventError, LambdactlError, UserError
 from lambdactl.execution import credentials, debugging, missing, runtimes
 from lambdactl.execution.clock import Clock, SystemClock
 from lambdactl.execution.containers.settings import ContainerSettings, Progress
+from lambdactl.execution.debugging import Turn
 from lambdactl.execution.environment import Environment
 from lambdactl.execution.ids import new_hex, new_trace_root
 from lambdactl.execution.invocation import MAX_EVENT_BYTES, Invocation, InvocationResult
@@ -287,7 +288,7 @@ class LocalInvoker:
             clock=self._clock,
             sink=self._sink,
             patient=port is not None,
-            turn=self._turns.setdefault(port, asyncio.Lock()) if port is not None else None,
+            turn=Turn(self._turns.setdefault(port, asyncio.Lock())) if port is not None else None,
         )
 
     def _port(self, name: str) -> int | None:
