@@ -19,6 +19,7 @@ from lambdactl.cli.invoke_input import Options
 
 if TYPE_CHECKING:
     from lambdactl.cli.image_view import ImageView
+    from lambdactl.execution.logs import LogSink
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
@@ -54,6 +55,11 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 @click.option("--credentials/--no-credentials", default=True, help="Pass your AWS credentials on.")
 @click.option("--strict-runtime", is_flag=True, help="Refuse another version of the interpreter.")
 @params.container_options
+@click.option(
+    "--debug-port",
+    metavar="PORT",
+    help="Wait for a debugger on this port. Nothing times out.",
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of a bug of lambdactl's own.")
 def invoke(watch: bool, debug: bool, logs: bool | None, repeat: int, **rest: Any) -> int:
     """Run the function NAME and print its response; the log goes to stderr.
@@ -127,14 +133,26 @@ async def _invoke(
     containers = params.containers(options.containers, app.root)
     params.check_containers(options.containers, [function], params.warn)
     progress = _progress() if runtimes.contained(function) else None
+    sink: LogSink | None = LogView() if options.logs else None
+    debug_ports = None
+    if options.debug_port is not None:
+        from lambdactl.execution import debugging
+
+        debug_ports = debugging.ports([f"{function.name}={options.debug_port}"], app.functions)
+        sink = debugging.announcing(
+            sink,
+            debug_ports,
+            lambda name, port: click.echo(debugging.waiting(name, port), err=True),
+        )
     invoker = LocalInvoker(
         app,
-        sink=LogView() if options.logs else None,
+        sink=sink,
         warn=params.warn,
         use_credentials=options.credentials,
         strict_runtime=options.strict_runtime,
         containers=containers,
         progress=progress,
+        debug_port=debug_ports,
     )
     try:
         if options.asynchronous:

@@ -47,6 +47,7 @@ class Options:
     credentials: bool
     strict_runtime: bool
     containers: params.ContainerOptions
+    debug_port: str | None
 
 
 def app(options: Options, *, check: bool = True) -> App:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from lambdactl.cli.keys import Keys
     from lambdactl.cli.start_api_view import View
+    from lambdactl.execution.logs import LogSink
     from lambdactl.manifest.model import App
     from lambdactl.triggers.http.reloading import Happening, Reloading
 
@@ -55,6 +56,7 @@ class Options:
     credentials: bool
     strict_runtime: bool
     containers: params.ContainerOptions
+    debug_port: tuple[str, ...]
 
 
 @click.command("start-api")
@@ -104,6 +106,13 @@ class Options:
 @click.option("--credentials/--no-credentials", default=True, help="Pass your AWS credentials on.")
 @click.option("--strict-runtime", is_flag=True, help="Refuse another version of the interpreter.")
 @params.container_options
+@click.option(
+    "--debug-port",
+    metavar="[NAME=]PORT",
+    multiple=True,
+    help="Wait for a debugger: NAME there, or else the first function, the others on the next "
+    "ports. Nothing times out.",
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of a bug of lambdactl's own.")
 def start_api(debug: bool, **rest: Any) -> int:
     """Serve every HTTP trigger of the manifest on this machine.
@@ -179,6 +188,9 @@ async def _serve(options: Options, view: View, end: asyncio.Future[int | None]) 
     base, ports = _ports(options.port)
     containers = params.containers(options.containers, app.root)
     params.check_containers(options.containers, app.functions.values(), view.tell)
+    debug_ports = _debug_ports(options, app)
+    # Without a terminal nobody can ask for the logs later.
+    sink = view.log if options.logs or view.live else None
     serving = Serving(
         app,
         host=options.host,
@@ -189,8 +201,7 @@ async def _serve(options: Options, view: View, end: asyncio.Future[int | None]) 
         jwks=_jwks(options.jwks),
         tls=_tls(options),
         static=_static(options, app),
-        # Without a terminal nobody can ask for the logs later.
-        sink=view.log if options.logs or view.live else None,
+        sink=_announcing(sink, debug_ports, view),
         tell=view.tell,
         on_request=view.request,
         on_bug=view.report,
@@ -198,6 +209,7 @@ async def _serve(options: Options, view: View, end: asyncio.Future[int | None]) 
         strict_runtime=options.strict_runtime,
         containers=containers,
         progress=view.images,
+        debug_port=debug_ports,
     )
 
     def happened(what: Happening) -> None:
@@ -377,6 +389,25 @@ def _jwks(given: tuple[str, ...]) -> dict[str, str]:
             place = str(Path(place).absolute())
         found[name] = place
     return found
+
+
+def _debug_ports(options: Options, app: App) -> Mapping[str, int] | None:
+    """Which function waits for a debugger, and where; None when that was not asked for."""
+    if not options.debug_port:
+        return None
+    from lambdactl.execution import debugging
+
+    return debugging.ports(options.debug_port, app.functions)
+
+
+def _announcing(
+    sink: LogSink | None, ports: Mapping[str, int] | None, view: View
+) -> LogSink | None:
+    if ports is None:
+        return sink
+    from lambdactl.execution import debugging
+
+    return debugging.announcing(sink, ports, view.waiting_for_debugger)
 
 
 def _tls(options: Options) -> ssl.SSLContext | None:

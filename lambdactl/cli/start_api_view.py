@@ -115,6 +115,13 @@ class View:
             self._document("message", text=message)
         self._errors.write((self._tinted("warning: ", "yellow") + message).encode())
 
+    def waiting_for_debugger(self, name: str, port: int) -> None:
+        """A function will go on when a client is there."""
+        from lambdactl.execution import debugging
+
+        self._document("debugger", function=name, host=debugging.LOCALHOST, port=port)
+        self._errors.write(self._tinted(debugging.waiting(name, port), "cyan").encode())
+
     def report(self, error: Exception) -> None:
         """A mistake of the user's, or a bug of ours."""
         from lambdactl.cli import failure
