@@ -157,7 +157,7 @@ def test_processes_die_with_lambdactl_even_if_it_is_killed(own_tmp: Path) -> Non
 def test_the_temporary_folder_is_private_and_outlives_a_reset(fn: BlockingLocal) -> None:
     fn.invoke("conform", {"do": "write", "name": "file1", "mb": 1})
     fn.invoke("conform", {"do": "exit", "status": 1})
-    assert fn.invoke("conform", {"do": "list-tmp"}).json() == ["file1"]
+    assert fn.invoke("conform", {"do": "files"}).json() == ["file1"]
     assert not Path("/tmp/file1").exists()
     assert not (Path(tempfile.gettempdir()) / "file1").exists()
 

@@ -1,14 +1,19 @@
-"""The same function in every language, and what runs it."""
+"""The same function in every language, run as a process and in a container, and what runs it.
+
+Each test of this folder that asks for ``start`` runs once with each runner: what a function sees
+must not depend on it. Where it does, the test says so, and README.md's table too.
+"""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -19,6 +24,30 @@ from lambdactl.manifest.model import App, Code, Function, Layer, Logging
 from tests.parts import need
 
 FUNCTIONS = Path(__file__).parent / "functions"
+
+RUNNERS = {"process": [], "container": [pytest.mark.container]}
+FAMILIES = {"python": [], "node": [pytest.mark.node], "ruby": [pytest.mark.ruby], "provided": []}
+NO_STAND_IN = {"ruby"}
+"""Families without an image that a test could be sure to have (see tests/images)."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "runner" not in metafunc.fixturenames:
+        return
+    every = "family" in metafunc.fixturenames
+    metafunc.parametrize(
+        ("runner", "family") if every else ("runner",),
+        [
+            pytest.param(
+                *((runner, family) if every else (runner,)),
+                marks=[*marks, *(FAMILIES[family] if every else [])],
+                id=f"{family}-{runner}" if every else runner,
+            )
+            for runner, marks in RUNNERS.items()
+            for family in (FAMILIES if every else ["python"])
+            if runner == "process" or family not in NO_STAND_IN
+        ],
+    )
 
 
 @dataclass
@@ -31,13 +60,25 @@ class Ran:
     def invoke(self, do: str, **event: Any) -> InvocationResult:
         return self.fn.invoke("conform", {"do": do, **event})
 
+    def stream(self, **event: Any) -> tuple[InvocationResult, list[tuple[float, str, bytes]]]:
+        """The result, and when each piece of the response came: time, content type, bytes."""
+        pieces: list[tuple[float, str, bytes]] = []
+
+        def piece(kind: str, data: bytes) -> None:
+            pieces.append((time.monotonic(), kind, data))
+
+        event = {"do": "stream", **event}
+        return self.fn.invoke("conform", event, on_chunk=piece), pieces
+
     @property
     def text(self) -> str:
         return "\n".join(line.text.decode("utf-8", "replace") for line in self.lines)
 
 
-def runtime_of(family: str) -> str:
-    """A runtime that this machine has."""
+def runtime_of(family: str, runner: str = "process") -> str:
+    """A runtime that this machine has, or a stand-in for its image."""
+    if family == "python" and runner == "container":
+        return "python3.11"
     if family == "node":
         version = subprocess.run([need("node"), "--version"], capture_output=True, text=True)
         return f"nodejs{version.stdout.removeprefix('v').split('.')[0]}.x"
@@ -50,20 +91,8 @@ def runtime_of(family: str) -> str:
     return f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 
-@pytest.fixture(
-    params=[
-        "python",
-        pytest.param("node", marks=pytest.mark.node),
-        pytest.param("ruby", marks=pytest.mark.ruby),
-        "provided",
-    ]
-)
-def family(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Ran]]:
+def start(tmp_path: Path, runner: Literal["process", "container"]) -> Iterator[Callable[..., Ran]]:
     """``start("python", timeout_s=1)`` runs the conformance function of that language."""
     running: list[tuple[Local, Ran]] = []
 
@@ -77,8 +106,9 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Ran]]:
         function = Function(
             name="conform",
             code=Code("folder", code),
-            runtime=runtime_of(family),
-            handler="app.handler",
+            runtime=runtime_of(family, runner),
+            handler=settings.pop("handler", "app.handler"),
+            runner=runner,
             logging=log,
             layers=tuple(layer.name for layer in layers),
             **settings,

@@ -54,6 +54,12 @@ const actions = {
   partial: () => {
     fs.writeSync(1, "no line end");
   },
+  write: (event) => {
+    const path = `${os.tmpdir()}/${event.name}`;
+    for (let mb = 0; mb < event.mb; mb++) fs.appendFileSync(path, Buffer.alloc(1024 * 1024, "x"));
+    return fs.statSync(path).size;
+  },
+  files: () => fs.readdirSync(os.tmpdir()).filter((name) => name.startsWith("file")).sort(),
   opt: () => ({
     module: require("in_layer").NAME,
     bin: fs.readdirSync(process.env.PATH.split(":").pop()).sort(),
@@ -64,3 +70,14 @@ exports.handler = async (event, context) => {
   count += 1;
   return actions[event.do](event, context);
 };
+
+if (globalThis.awslambda?.streamifyResponse) {
+  exports.stream = awslambda.streamifyResponse(async (event, stream) => {
+    stream.setContentType("text/plain");
+    stream.write("first ");
+    await sleep(event.seconds ?? 0.01);
+    if (event.exit) process.exit(3);
+    for (let mb = 0; mb < (event.mb ?? 0); mb++) stream.write("x".repeat(1024 * 1024));
+    stream.end("last");
+  });
+}

@@ -136,7 +136,7 @@ def do_write(event, context):
     return os.path.getsize(path)
 
 
-def do_list_tmp(event, context):
+def do_files(event, context):
     return sorted(name for name in os.listdir(tempfile.gettempdir()) if name.startswith("file"))
 
 

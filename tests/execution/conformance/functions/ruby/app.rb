@@ -65,6 +65,14 @@ def do_partial(_event, _context)
   nil
 end
 
+def do_write(event, _context)
+  path = File.join(Dir.tmpdir, event['name'])
+  File.open(path, 'ab') { |file| event['mb'].times { file.write('x' * 1024 * 1024) } }
+  File.size(path)
+end
+
+def do_files(_event, _context) = Dir.children(Dir.tmpdir).grep(/^file/).sort
+
 def do_opt(_event, _context)
   require 'in_layer'
   { module: InLayer::NAME, bin: Dir.children(ENV['PATH'].split(':').last).sort }
