@@ -174,6 +174,7 @@ def reporting(view: View) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]
 
 async def _serve(options: Options, view: View, end: asyncio.Future[int | None]) -> None:
     """Serve until cancelled, and put everything away."""
+    from lambdactl.execution import debugging
     from lambdactl.triggers.http import builds
     from lambdactl.triggers.http.reloading import Failed, Reloading, read
     from lambdactl.triggers.http.serving import Serving
@@ -188,9 +189,11 @@ async def _serve(options: Options, view: View, end: asyncio.Future[int | None]) 
     base, ports = _ports(options.port)
     containers = params.containers(options.containers, app.root)
     params.check_containers(options.containers, app.functions.values(), view.tell)
-    debug_ports = _debug_ports(options, app)
     # Without a terminal nobody can ask for the logs later.
-    sink = view.log if options.logs or view.live else None
+    sink: LogSink | None = view.log if options.logs or view.live else None
+    debug_ports = debugging.ports(options.debug_port, app.functions) or None
+    if debug_ports is not None:
+        sink = debugging.announcing(sink, debug_ports, view.waiting_for_debugger)
     serving = Serving(
         app,
         host=options.host,
@@ -201,7 +204,7 @@ async def _serve(options: Options, view: View, end: asyncio.Future[int | None]) 
         jwks=_jwks(options.jwks),
         tls=_tls(options),
         static=_static(options, app),
-        sink=_announcing(sink, debug_ports, view),
+        sink=sink,
         tell=view.tell,
         on_request=view.request,
         on_bug=view.report,
@@ -389,25 +392,6 @@ def _jwks(given: tuple[str, ...]) -> dict[str, str]:
             place = str(Path(place).absolute())
         found[name] = place
     return found
-
-
-def _debug_ports(options: Options, app: App) -> Mapping[str, int] | None:
-    """Which function waits for a debugger, and where; None when that was not asked for."""
-    if not options.debug_port:
-        return None
-    from lambdactl.execution import debugging
-
-    return debugging.ports(options.debug_port, app.functions)
-
-
-def _announcing(
-    sink: LogSink | None, ports: Mapping[str, int] | None, view: View
-) -> LogSink | None:
-    if ports is None:
-        return sink
-    from lambdactl.execution import debugging
-
-    return debugging.announcing(sink, ports, view.waiting_for_debugger)
 
 
 def _tls(options: Options) -> ssl.SSLContext | None:
