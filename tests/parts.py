@@ -91,6 +91,7 @@ PARTS: dict[str, Callable[[], str | None]] = {
     "awslambdaric": _module("awslambdaric"),
     "container": _engine,
     "curl": _program("curl"),
+    "docker_registry": _program("docker-registry"),
     "gcc": _program("gcc"),
     "git": _program("git"),
     "node": _program("node"),

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from lambdactl.errors import BuildError, LambdactlError
-from lambdactl.execution.containers import platforms, refusals
+from lambdactl.errors import BuildError, EngineError, LambdactlError
+from lambdactl.execution.containers import platforms, pulling, refusals
 from lambdactl.execution.containers.pulling import Layers, Wanted
 from lambdactl.manifest.model import Function
 
@@ -21,6 +21,7 @@ _END = 40
 """Lines of a failed build that its error shows."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _FROM = re.compile(r"Step \d+/\d+ : FROM (?:--\S+ )?(\S+)", re.IGNORECASE)
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 _NEEDS_BUILDKIT = re.compile(
     r"requires? BuildKit|supported (?:only )?(?:in|with) BuildKit"
     r"|unknown flag: (?:mount|link|parents|exclude|network|security|checksum|keep-git-dir)",
@@ -48,6 +49,8 @@ def build(wanted: Wanted, function: Function, architecture: str, *, root: Path) 
         if path is not None and not there(path):
             raise BuildError(f"{function.name} can't be built: there is no {path}", b"")
     name = tag(function, root)
+    if wanted.settings.pull == "never":
+        _check_bases(wanted, function, code.dockerfile, architecture)
     with wanted.run.lock((wanted.engine.url, name)):
         ask = wanted.settings.pull == "always" and (name, "asked") not in wanted.run.done
         try:
@@ -60,6 +63,46 @@ def build(wanted: Wanted, function: Function, architecture: str, *, root: Path) 
         wanted.run.done.add((name, "asked"))
         _remove_former(wanted, name)
     return name
+
+
+def _check_bases(wanted: Wanted, function: Function, dockerfile: Path, architecture: str) -> None:
+    """Refuse a build that would pull: engines can't be told not to.
+
+    :raises EngineError: a base image is not here.
+    """
+    text = dockerfile.read_text(encoding="utf-8", errors="replace")
+    for base in bases(text, function.code.args):
+        if pulling.inspect(wanted.engine, base, architecture) is None:
+            raise EngineError(
+                f"{base}, which {function.name} is built from, is not on the engine, and with "
+                "`--pull never` no registry is asked",
+                where=wanted.where,
+                hint=f"get it with: docker pull --platform {platforms.oci(architecture)} {base}",
+            )
+
+
+def bases(dockerfile: str, args: Mapping[str, str]) -> list[str]:
+    """The images that a Dockerfile starts from, as far as that can be told
+    (https://docs.docker.com/reference/dockerfile/#from).
+
+    :param args: of the build.
+    """
+    known: dict[str, str] = {}
+    stages: set[str] = set()
+    found: list[str] = []
+    for line in re.sub(r"\\[ \t]*\n", " ", dockerfile).splitlines():
+        instruction, _, rest = line.strip().partition(" ")
+        words = [word for word in rest.split() if not word.startswith("--")]
+        if instruction.upper() == "ARG" and not found and not stages:
+            for word in words:
+                name, _, value = word.partition("=")
+                known[name] = args.get(name, value.strip("\"'"))
+        elif instruction.upper() == "FROM" and words:
+            image = _VARIABLE.sub(lambda match: known.get(match[1] or match[2], match[0]), words[0])
+            if "$" not in image and image.lower() not in {*stages, "scratch"}:
+                found.append(image)
+            stages.add(words[-1].lower())
+    return found
 
 
 class _Unreachable(BuildError):

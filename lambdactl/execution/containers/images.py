@@ -185,14 +185,19 @@ def _check_platform(
     if image.architecture == function.architecture == engine.architecture:
         return
     if image.architecture == engine.architecture:
-        own = function.code.kind in ("image", "dockerfile")
-        tell(
-            f"{function.name} is for {function.architecture} and {image.reference} is for "
-            f"{image.architecture}: it runs here, and would not on Lambda; "
-            f"`architecture: {image.architecture}` if that is what it is for"
-            if own and choice.warning is None
-            else choice.warning or _only(function, image)
-        )
+        if choice.warning is not None and choice.architecture == engine.architecture:
+            tell(choice.warning)
+        elif function.code.kind in ("image", "dockerfile"):
+            tell(
+                f"{function.name} is for {function.architecture} and {image.reference} is for "
+                f"{image.architecture}: it runs here, and would not on Lambda; set "
+                f"`architecture: {image.architecture}`, or use another image"
+            )
+        else:
+            tell(
+                f"{function.name} is for {function.architecture}, and AWS makes "
+                f"{image.reference} for {image.architecture} only: it runs on that here"
+            )
         return
     if platforms.emulates(engine, image.architecture) is False:
         raise EnvironmentStartError(
@@ -203,13 +208,6 @@ def _check_platform(
             + platforms.install(image.architecture),
         )
     tell(platforms.slow(function.name, image.architecture, engine.architecture))
-
-
-def _only(function: Function, image: Image) -> str:
-    return (
-        f"{function.name} is for {function.architecture}, and AWS makes {image.reference} for "
-        f"{image.architecture} only: it runs on that here"
-    )
 
 
 def _checked(function: Function, image: Image) -> Image:
