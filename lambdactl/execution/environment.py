@@ -72,9 +72,7 @@ class Environment:
         self.status = Status.NEW
         self.invocations = 0
         self.idle_since = 0.0
-        self._arn = arn
-        self._sandbox = sandbox
-        self._clock = clock
+        self._arn, self._sandbox, self._clock = arn, sandbox, clock
         self._api = RuntimeApi(self)
         self._journal = Journal(function, clock, sink)
         self._phase: Slot[None] | None = None
@@ -82,13 +80,11 @@ class Environment:
         answer."""
         self._answer: Answer | None = None
         self._exit: failures.Exit | None = None
-        self._timed_out = False
-        self._prepared = False
+        self._timed_out = self._prepared = False
         self._init_duration_ms: float | None = None
         self._chunk: Callable[[str, bytes], None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
-        self._deadline = 0.0
+        self._timer_at = self._deadline = 0.0
         self._prompt = False
         """Whoever called wants the answer as soon as there is one."""
         self._unsettled: tuple[Invocation, str, float] | None = None
