@@ -115,12 +115,12 @@ def test_a_limit_of_the_cpu_takes_the_place_of_the_function_s_own(project: Path)
         "    return (time.process_time() - used) / 0.4\n"
     )
     shares = []
-    for words in ((), ("--cpus", "1")):
+    for words in ((), ("--cpu-quota=-1",)):
         settings = ContainerSettings(docker_args=words)
         with Local(project, runner="container", containers=settings) as fn:
             fn.invoke("layered", {})
             shares.append(fn.invoke("layered", {}).json())
-    # 128 MB are 7 % of a CPU.
+    # 128 MB are 7 % of a CPU; -1 is no limit.
     assert shares[0] < 0.2 < shares[1]
 
 
