@@ -179,6 +179,7 @@ class Containers:
 
     def close(self) -> None:
         """Remove what is still there of ours, and wait for what is being removed. Blocks."""
+        images.stop(self._work)
         if self._engine is None:
             return
         if self._sweeping is not None:

@@ -112,8 +112,10 @@ def unique(engine: Engine) -> Iterator[str]:
     try:
         yield name
     finally:
-        for image in engine.client.images(filters={"reference": f"*{name}*"}):
-            remove(engine, image["Id"])
+        for image in engine.client.images():
+            names = (*(image["RepoTags"] or ()), *(image["RepoDigests"] or ()))
+            if any(name in known for known in names):
+                remove(engine, image["Id"])
 
 
 class Seen:
