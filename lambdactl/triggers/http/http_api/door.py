@@ -86,12 +86,13 @@ class _Way:
         self.map_response = parameters.response_mapping(
             integration.response_parameters, setting.tell
         )
-        self.timeout = setting.patience_s(min(integration.timeout_s, MAX_TIMEOUT_S))
+        limit_s = min(integration.timeout_s, MAX_TIMEOUT_S)
+        self.timeout = setting.patience_s(limit_s)
         self.run: Run
         if integration.kind in ("http", "http_proxy"):
             from lambdactl.triggers.http.http_api.proxy import runner
 
-            self.run = runner(integration, self.timeout)
+            self.run = runner(integration, limit_s)
         elif integration.kind == "unavailable":
             self.run = _unavailable
         else:
