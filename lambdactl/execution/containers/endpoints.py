@@ -19,6 +19,8 @@ from typing import Any
 
 from lambdactl.errors import EngineError
 
+ROOT = Path("/")
+
 
 @dataclass(frozen=True, slots=True)
 class Tls:
@@ -98,7 +100,8 @@ def _context(shell: Mapping[str, str], name: str, chosen_by: str) -> Endpoint | 
     source = f"the Docker context {name!r} of {chosen_by}"
     folder = _config_folder(shell) / "contexts"
     digest = hashlib.sha256(name.encode()).hexdigest()
-    endpoint = _read(folder / "meta" / digest / "meta.json").get("Endpoints", {}).get("docker", {})
+    document = _read(folder / "meta" / digest / "meta.json")
+    endpoint = _of(_of(document, "Endpoints"), "docker")
     url = endpoint.get("Host")
     if not isinstance(url, str) or not url:
         raise EngineError(
@@ -125,11 +128,18 @@ def _read(path: Path) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
+def _of(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = document.get(key)
+    return found if isinstance(found, dict) else {}
+
+
 def home(shell: Mapping[str, str]) -> Path:
     return Path(shell["HOME"]) if shell.get("HOME") else Path.home()
 
 
-def usual(shell: Mapping[str, str], *, platform: str = sys.platform) -> Iterator[Endpoint]:
+def usual(
+    shell: Mapping[str, str], *, platform: str = sys.platform, root: Path = ROOT
+) -> Iterator[Endpoint]:
     """The sockets of the usual engines, each file once, whether it is there or not.
 
     Docker, rootless Docker and Docker Desktop: https://docs.docker.com/engine/security/rootless/,
@@ -141,17 +151,17 @@ def usual(shell: Mapping[str, str], *, platform: str = sys.platform) -> Iterator
     https://runfinch.com/docs/.
     """
     seen: set[str] = set()
-    for path, whose in _sockets(shell, platform):
+    for path, whose in _sockets(shell, platform, root):
         real = os.path.realpath(path)
         if real not in seen:
             seen.add(real)
             yield Endpoint(f"unix://{path}", whose)
 
 
-def _sockets(shell: Mapping[str, str], platform: str) -> Iterator[tuple[Path, str]]:
+def _sockets(shell: Mapping[str, str], platform: str, root: Path) -> Iterator[tuple[Path, str]]:
     user = home(shell)
-    runtime = Path(shell.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
-    yield Path("/var/run/docker.sock"), "Docker's own socket"
+    runtime = Path(shell.get("XDG_RUNTIME_DIR") or root / f"run/user/{os.getuid()}")
+    yield root / "var/run/docker.sock", "Docker's own socket"
     if platform != "darwin":
         yield runtime / "docker.sock", "the socket of rootless Docker"
     yield user / ".docker/run/docker.sock", "Docker Desktop's socket"
@@ -171,11 +181,11 @@ def _sockets(shell: Mapping[str, str], platform: str) -> Iterator[tuple[Path, st
         temporary = Path(shell.get("TMPDIR") or "/tmp") / "podman"  # noqa: S108
         for found in sorted(temporary.glob("*-api.sock")):
             yield found, "podman's socket"
-        yield Path("/Applications/Finch/lima/data/finch/sock/finch.sock"), "Finch's socket"
+        yield root / "Applications/Finch/lima/data/finch/sock/finch.sock", "Finch's socket"
     else:
         yield runtime / "podman/podman.sock", "the socket of rootless podman"
-        yield Path("/run/podman/podman.sock"), "podman's socket"
-        yield Path("/var/run/finch.sock"), "Finch's socket"
+        yield root / "run/podman/podman.sock", "podman's socket"
+        yield root / "var/run/finch.sock", "Finch's socket"
     yield user / ".finch/finch.sock", "Finch's socket"
     for found in sorted(Path(shell.get("LIMA_HOME") or user / ".lima").glob("*/sock/docker.sock")):
         yield found, "lima's socket"

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lambdactl.errors import EngineError
 from lambdactl.execution.containers import nesting
-from lambdactl.execution.containers.endpoints import Endpoint, chosen, usual
+from lambdactl.execution.containers.endpoints import ROOT, Endpoint, Tls, chosen, usual
 from lambdactl.execution.containers.explaining import explained
 
 if TYPE_CHECKING:
     import docker
+    from docker.tls import TLSConfig
 
 __all__ = ["Engine", "connect", "explained"]
 
@@ -76,10 +77,11 @@ class Engine:
         return path if self.nest is None else nesting.outside(self.nest, path)
 
 
-def connect(shell: Mapping[str, str]) -> Engine:
+def connect(shell: Mapping[str, str], *, root: Path = ROOT) -> Engine:
     """Find the engine and ask it who it is.
 
     :param shell: the environment variables of the user's shell.
+    :param root: the folder below which sockets are that belong to no user.
     :raises EngineError: there is none, or it doesn't let us in; one line says what was looked for.
     """
     choice = chosen(shell)
@@ -90,7 +92,7 @@ def connect(shell: Mapping[str, str]) -> Engine:
             raise _refused(choice, error) from error
     looked_at: list[str] = []
     refusals: list[EngineError] = []
-    for endpoint in usual(shell):
+    for endpoint in usual(shell, root=root):
         assert endpoint.socket is not None
         looked_at.append(str(endpoint.socket))
         if not _may_be_there(endpoint):
@@ -100,7 +102,8 @@ def connect(shell: Mapping[str, str]) -> Engine:
         except Exception as error:
             refusals.append(_refused(endpoint, error))
     if refusals:
-        raise refusals[0]
+        # One that is there and closed to us says more than one that was left by a dead engine.
+        raise min(refusals, key=lambda error: "permission" not in error.message)
     raise EngineError(
         "no container engine found: neither DOCKER_HOST, DOCKER_CONTEXT nor a Docker context is "
         f"set, and there is no {_listed(looked_at)}",
@@ -161,25 +164,34 @@ def _open(endpoint: Endpoint) -> Engine:
 
 def _client(endpoint: Endpoint) -> docker.APIClient:
     import docker
-    from docker.tls import TLSConfig
 
-    tls: TLSConfig | bool = False
-    if endpoint.tls is not None:
-        given = endpoint.tls
-        pair = given.certificate and given.key and (str(given.certificate), str(given.key))
-        # Without a CA of its own an engine's certificate is checked against the system's.
-        tls = TLSConfig(
-            client_cert=pair or None,
-            ca_cert=str(given.ca) if given.ca else None,
-            verify=given.verify,
-        )
     return docker.APIClient(
         base_url=endpoint.url,
-        tls=tls,
+        tls=_tls(endpoint.tls) if endpoint.tls is not None else False,
         timeout=CONNECT_S,
         max_pool_size=_CONNECTIONS,
         use_ssh_client=endpoint.url.startswith("ssh://"),
     )
+
+
+def _tls(given: Tls) -> TLSConfig:
+    import urllib3
+    from docker.tls import TLSConfig
+
+    class Config(TLSConfig):  # type: ignore[misc]
+        def configure_client(self, client: docker.APIClient) -> None:
+            super().configure_client(client)
+            # Else REQUESTS_CA_BUNDLE of the shell takes the place of the engine's own CA
+            # (https://github.com/psf/requests/issues/3829).
+            client.trust_env = False
+            if not self.verify:
+                # The user's choice (SkipTLSVerify); urllib3 would warn of it at every call.
+                urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+
+    pair = given.certificate and given.key and (str(given.certificate), str(given.key))
+    # Without a CA of its own an engine's certificate is checked against the system's.
+    ca = str(given.ca) if given.ca else None
+    return Config(client_cert=pair or None, ca_cert=ca, verify=given.verify)
 
 
 def _product(version: Mapping[str, Any], info: Mapping[str, Any]) -> str:

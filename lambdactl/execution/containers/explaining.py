@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import ssl
 from collections.abc import Iterator
 
 from lambdactl.errors import EngineError, LambdactlError
@@ -76,9 +77,11 @@ def explained(error: Exception, doing: str) -> LambdactlError:
     said = _said(error)
     if isinstance(error, docker.errors.APIError) and error.response is not None:
         return _refusal(error, said, doing)
-    if _is_a(error, requests.exceptions.SSLError):
+    secure = next((e for e in _causes(error) if isinstance(e, ssl.SSLError)), None)
+    if secure is not None or _is_a(error, requests.exceptions.SSLError):
+        why = getattr(secure, "verify_message", None) or getattr(secure, "reason", None) or said
         return EngineError(
-            f"can't {doing}: no TLS connection ({said})",
+            f"can't {doing}: no TLS connection ({why})",
             hint="check the certificates (DOCKER_CERT_PATH, or those of the context)",
         )
     if "HTTP request to an HTTPS server" in said:
@@ -121,7 +124,8 @@ def _refusal(error: Exception, said: str, doing: str) -> EngineError:
 
 def _said(error: Exception) -> str:
     """The engine's own words on one line, without what it puts around them."""
-    text = str(getattr(error, "explanation", None) or error)
+    explanation = getattr(error, "explanation", None)
+    text = str(error if explanation is None else explanation)
     text = " ".join(text.split())
     text = re.sub(r"^(Error while fetching server API version: )", "", text)
     text = re.sub(r"^Error response from daemon: ", "", text)
