@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from lambdactl import Local
+from lambdactl.execution.containers import configuration
 from lambdactl.execution.containers.settings import ContainerSettings
 from tests.start_api import Served, start_api
 
@@ -107,21 +108,29 @@ def test_a_container_as_the_options_say(project: Path, network: str) -> None:
 
 
 def test_a_limit_of_the_cpu_takes_the_place_of_the_function_s_own(project: Path) -> None:
-    (project / "src" / "app.py").write_text(
-        "import time\n"
-        "def handler(event, context):\n"
-        "    begun, used = time.perf_counter(), time.process_time()\n"
-        "    while time.perf_counter() - begun < 0.4: pass\n"
-        "    return (time.process_time() - used) / 0.4\n"
-    )
-    shares = []
-    for words in ((), ("--cpu-quota=-1",)):
+    def quota(wanted: str, *words: str) -> str:
+        """Of the container, once it is ``wanted`` or has had the time to become so."""
         settings = ContainerSettings(docker_args=words)
+        manifest = project / "lambdactl.yaml"
+        manifest.write_text(MANIFEST.replace("built:", "throttled:"))
         with Local(project, runner="container", containers=settings) as fn:
-            fn.invoke("layered", {})
-            shares.append(fn.invoke("layered", {}).json())
-    # 128 MB are 7 % of a CPU; -1 is no limit.
-    assert shares[0] < 0.2 < shares[1]
+            for _ in range(2):
+                fn.invoke("throttled", {})
+            ours = "label=lambdactl.function=throttled"
+            listed = ["docker", "ps", "-q", "--filter", ours]
+            name = subprocess.check_output(listed, text=True).strip()
+            asked = ["docker", "inspect", "-f", "{{.HostConfig.CpuQuota}}", name]
+            deadline = time.monotonic() + (20 if not words else 1)
+            while True:
+                found = subprocess.check_output(asked, text=True).strip()
+                if (found == wanted and not words) or time.monotonic() > deadline:
+                    return found
+                time.sleep(0.1)
+
+    usual = str(configuration.processor_quota(128))
+    assert quota(usual) == usual
+    # No limit.
+    assert quota("-1", "--cpu-quota=-1") == "-1"
 
 
 def becomes(served: Served, path: str, expected: str) -> None:
