@@ -158,6 +158,21 @@ class LocalInvoker:
 
         await asyncio.gather(*(one(name) for name in names))
 
+    async def stand_by(self, names: Iterable[str]) -> None:
+        """See that functions whose environments take long to start (containers: their images may
+        even be missing) have one that is started but for their code. What can't start tells so
+        to its first caller.
+        """
+        if self._standbys is None:
+            return
+        for name in names:
+            if runtimes.contained(self.app.function(name)):
+                with contextlib.suppress(LambdactlError):
+                    await self._launches.prepare(name)
+                    launch = self._launches.known(name)
+                    if launch is not None:
+                        self._standbys.ready(launch)
+
     def environments(self) -> dict[str, int]:
         """How many environments each function has now."""
         found: dict[str, int] = {}

@@ -65,6 +65,11 @@ class Standbys:
         self._stop(environment)
         return None
 
+    def ready(self, launch: Launch) -> None:
+        """See that something stands by for ``launch``."""
+        if not self._closed and launch.can_stand_by and launch.function.name not in self._ready:
+            self._begin(launch)
+
     async def close(self) -> None:
         """Stop all of them."""
         self._closed = True

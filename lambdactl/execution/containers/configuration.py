@@ -19,6 +19,7 @@ MB_OF_A_PROCESSOR = 1769
 """https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"""
 PROCESSOR_PERIOD_US = 100_000
 """Docker's own. Lambda's is shorter: the same share, in more and smaller pieces."""
+NO_QUOTA = -1
 _LEAST_QUOTA_US = 1_000
 """The kernel takes no less."""
 _SHARES = 1024

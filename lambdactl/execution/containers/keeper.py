@@ -21,13 +21,14 @@ RUN, KILL = b"run\n", b"kill\n"
 UP, KILLED, EXIT = "up", "killed", "exit "
 
 # kill -1 is everybody but this first process. Whoever is left of a runtime that has ended is
-# killed by the order that follows it. `wait` without a name also takes in the orphans.
+# killed by the order that follows it. `wait` without a name also takes in the orphans. The inner
+# shell keeps what the outer one says of a killed child ("Killed") out of the function's output.
 SCRIPT = """
 echo up >&2
 while read -r order; do
   case $order in
-    run) { "$@" </dev/null 2>&1 3>&1; echo "exit $?" >&2; } & ;;
-    kill) kill -s KILL -1 2>/dev/null; wait; echo killed >&2 ;;
+    run) { (exec "$@" </dev/null 2>&1 3>&1); echo "exit $?" >&2; } & ;;
+    kill) kill -9 -1 2>/dev/null; wait; echo killed >&2 ;;
   esac
 done
 """

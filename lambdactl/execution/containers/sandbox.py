@@ -33,6 +33,9 @@ _PATIENCE_S = 5.0
 _WATCH_S = 0.01
 _SHORT_S = 0.002
 _SHORT_WATCH_S = 0.25
+_UNLIMITED_S = 0.05
+"""Init is not held to the function's share of a processor, and of what is over so soon after it
+nobody can tell. The engine would spend more on the limit."""
 _TMP_MB = 8
 """From here on what lies in /tmp is counted apart from memory."""
 _KILLED = 9
@@ -100,6 +103,8 @@ class ContainerSandbox:
         self._sampled = 0.0
         self._peak_mb = 0.0
         self._tmp_counted = False
+        self._processor_limited = False
+        self._limiting = asyncio.Lock()
 
     # Sandbox
 
@@ -110,7 +115,7 @@ class ContainerSandbox:
         self._parser = OutputParser(on_output)
         self._on_exit = on_exit
         self._up = loop.create_future()
-        self._tmp_counted = False
+        self._tmp_counted = self._processor_limited = False
         channel = self._channel = self._new_channel()
         try:
             await in_thread(self._make, address, channel, loop)
@@ -132,6 +137,9 @@ class ContainerSandbox:
         self._running = True
         self._peak_mb = 0.0
         self._runs = 0
+        if self._processor_limited:
+            self._processor_limited = False
+            keep(self._tasks, self._limit_processor(configuration.NO_QUOTA))
         self._channel.order(keeper.RUN)
         self.begin()
 
@@ -145,9 +153,12 @@ class ContainerSandbox:
         self._busy = True
         self._runs += 1
         self._begun = time.monotonic()
-        if self._runs == 2:
-            # Init is over. It is not held to the function's share of a processor.
-            keep(self._tasks, self._limit_processor())
+        # What the user says of it (--docker-arg "--cpus 2") stays.
+        asked = "cpu_quota" in self._spec.host_config
+        if self._runs > 1 and not self._processor_limited and not asked:
+            self._processor_limited = True
+            loop = asyncio.get_running_loop()
+            loop.call_later(_UNLIMITED_S, self._begin_limiting, self._container)
         if self._watch is None and self._group is not None:
             loop = asyncio.get_running_loop()
             self._watch = loop.call_later(_WATCH_S, self._check)
@@ -220,10 +231,10 @@ class ContainerSandbox:
         self._group = None
         if channel is not None:
             channel.drain()
+            # The keeper ends, and with it the container.
+            channel.close()
         if container:
             await in_thread(configuration.remove, self._spec.engine.client, container)
-        if channel is not None:
-            channel.close()
 
     def _output(self, data: bytes) -> None:
         if self._parser is not None:
@@ -283,16 +294,21 @@ class ContainerSandbox:
         if container == self._container:
             self._group = usage.find(self._pid, container)
 
-    async def _limit_processor(self) -> None:
-        quota = configuration.processor_quota(self._spec.memory_mb)
+    def _begin_limiting(self, container: str) -> None:
+        if container and container == self._container and self._processor_limited:
+            quota = configuration.processor_quota(self._spec.memory_mb)
+            keep(self._tasks, self._limit_processor(quota))
+
+    async def _limit_processor(self, quota: int) -> None:
         client, container = self._spec.engine.client, self._container
-        with contextlib.suppress(Exception):
-            await in_thread(
-                client.update_container,
-                container,
-                cpu_period=configuration.PROCESSOR_PERIOD_US,
-                cpu_quota=quota,
-            )
+        async with self._limiting:
+            with contextlib.suppress(Exception):
+                await in_thread(
+                    client.update_container,
+                    container,
+                    cpu_period=configuration.PROCESSOR_PERIOD_US,
+                    cpu_quota=quota,
+                )
 
     def _check(self) -> None:
         self._watch = None

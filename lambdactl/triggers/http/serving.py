@@ -19,6 +19,7 @@ from lambdactl.execution.debugging import Ports
 from lambdactl.execution.invoker import ACCOUNT, LocalInvoker
 from lambdactl.execution.logs import LogSink
 from lambdactl.execution.pool import MAX_ENVIRONMENTS
+from lambdactl.execution.tasks import keep
 from lambdactl.manifest.apis import Api
 from lambdactl.manifest.model import App
 from lambdactl.manifest.routes import apis_of
@@ -118,6 +119,7 @@ class Serving:
         """The port that each front door got."""
         self._doors: dict[str, Door] = {}
         self._changing = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> tuple[Mount, ...]:
         """Open every port.
@@ -131,13 +133,18 @@ class Serving:
         except BaseException:
             await self.close()
             raise
+        keep(self._tasks, self._invoker.stand_by(self._called()))
         return self.mounts
 
     async def warm(self) -> None:
         """Start an environment of every function that a route leads to."""
+        await self._invoker.warm(self._called())
+
+    def _called(self) -> list[str]:
+        """The functions that a route leads to."""
         routes = [route for mount in self.mounts for route in mount.api.routes]
         called = {route.integration.function for route in routes}
-        await self._invoker.warm(name for name in self.app.functions if name in called)
+        return [name for name in self.app.functions if name in called]
 
     async def reload_functions(self, names: Collection[str]) -> set[str]:
         """Give the named functions fresh environments; returns when those serve. No request fails
@@ -185,6 +192,8 @@ class Serving:
         await asyncio.gather(*(one.close() for one in self._doors.values()))
         self._ports.clear()
         self._doors.clear()
+        for task in self._tasks:
+            task.cancel()
         await self._invoker.close()
 
     async def _open(self, apis: Collection[Api]) -> None:
