@@ -21,6 +21,12 @@ _END = 40
 """Lines of a failed build that its error shows."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _FROM = re.compile(r"Step \d+/\d+ : FROM (?:--\S+ )?(\S+)", re.IGNORECASE)
+_NOTHING_DONE = re.compile(
+    r"step \d+/\d+ ?:|\s*-+> (?:using cache|[0-9a-f]{12,64}\b)"
+    r"|commit\b|successfully|[0-9a-f]{12,64}$",
+    re.IGNORECASE,
+)
+"""What Docker and Podman say of a step that is in the cache, and of a build."""
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 _NEEDS_BUILDKIT = re.compile(
     r"requires? BuildKit|supported (?:only )?(?:in|with) BuildKit"
@@ -181,14 +187,17 @@ def _context(folder: Path, dockerfile: Path) -> tuple[IO[bytes], str]:
 
 
 class _Output:
-    """What a build prints, by the line."""
+    """What a build prints, by the line. Nothing is shown of one that does nothing: with each call
+    and each save a function's image is built, and nearly always all of it is in the cache."""
 
     def __init__(self, function: str, wanted: Wanted) -> None:
         self._function = function
         self._progress = wanted.progress
         self._begun = ""
         self._lines: list[str] = []
+        self._held: list[str] | None = []
         self._base: Layers | None = None
+        self._pulls = False
         self.image = ""
         """The base image that was last asked for."""
 
@@ -198,10 +207,13 @@ class _Output:
             for line in lines:
                 self._line(line)
         elif "status" in event and self._base is not None:
+            self._pulls = True
             self._base.show(event)
 
     def end(self) -> bytes:
-        """The last lines."""
+        """The last lines, of a build that failed."""
+        if self._pulls and self._progress is not None:
+            self._progress.given_up(self.image)
         if self._begun:
             begun, self._begun = self._begun, ""
             self._line(begun)
@@ -212,13 +224,24 @@ class _Output:
         line = _COLOUR.sub("", line).rstrip("\r").rsplit("\r", 1)[-1].rstrip()
         if not line:
             return
+        if self._pulls and self._progress is not None:
+            self._progress.pulled(self.image)
+        self._pulls = False
         base = _FROM.match(line)
         if base:
             self.image = base[1]
             self._base = Layers(base[1], self._progress)
         self._lines = [*self._lines[1 - _END :], line]
+        if self._held is not None:
+            self._held.append(line)
+            if _NOTHING_DONE.match(line):
+                return
+            held, self._held = self._held, None
+        else:
+            held = [line]
         if self._progress is not None:
-            self._progress.building(self._function, line)
+            for one in held:
+                self._progress.building(self._function, one)
 
 
 def _failed(function: Function, text: str, shown: _Output) -> BuildError:

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from lambdactl.errors import BuildError, EngineError, EnvironmentStoppedError
-from lambdactl.execution.containers import dockerfiles, images
+from lambdactl.execution.containers import dockerfiles, images, platforms
 from lambdactl.execution.containers.engine import Engine, close, connect
 from lambdactl.execution.containers.images import Image
 from lambdactl.execution.containers.settings import ContainerSettings
 from lambdactl.manifest.model import Function
 from lambdactl.manifest.settings import Code
-from tests.execution.containers.registries import Seen, remove
+from tests.execution.containers.registries import Registry, Seen, remove, unique
 
 pytestmark = pytest.mark.container
 BASE = "public.ecr.aws/lambda/python:3.11"
@@ -108,10 +108,14 @@ def test_a_change_makes_another_image_and_nothing_else_does(project: Project) ->
     project.write(f"FROM {BASE}", "COPY app.py /var/task/", 'CMD ["app.handler"]')
     project.write("one", name="app.py")
     first = project.find()
+    project.seen.lines.clear()
     assert project.find().id == first.id
+    # What does nothing says nothing.
+    assert not project.seen.lines
     project.write("two", name="app.py")
     second = project.find()
     assert second.id != first.id
+    assert "Step 2/4 : COPY app.py /var/task/" in project.seen.lines
     assert second.reference == first.reference
     assert project.engine.client.images(filters={"label": f"{dockerfiles.BUILT}={first.reference}"})
     found = {image["Id"] for image in project.engine.client.images(all=True)}
@@ -212,6 +216,28 @@ def test_always_falls_back_on_the_base_image_that_is_here(project: Project) -> N
         assert "127.0.0.1:1 can't be reached" in project.told[0]
     finally:
         project.engine.client.remove_image(mine)
+
+
+def test_a_base_image_is_pulled_with_its_progress(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "registry").mkdir()
+    registry = Registry(tmp_path / "registry", project.engine)
+    registry.start()
+    try:
+        with unique(project.engine) as name:
+            architecture = platforms.oci(project.engine.architecture).removeprefix("linux/")
+            base = registry.push(f"{name}:1", name * 500, architecture=architecture)
+            project.write(f"FROM {base}", 'CMD ["mine.handler"]', name="src/Dockerfile")
+            folder = tmp_path / "src"
+            project.code(dockerfile=folder / "Dockerfile", context=folder)
+            assert project.find().command == ("mine.handler",)
+            assert project.seen.images == [base]
+            assert {image for image, *_ in project.seen.layers} == {base}
+            project.write(f"FROM {base}2", name="src/Dockerfile")
+            with pytest.raises(BuildError, match=f"its base image {base}2"):
+                project.find()
+            remove(project.engine, dockerfiles.tag(project.function, tmp_path))
+    finally:
+        registry.stop()
 
 
 def test_never_pulls_no_base_image(project: Project) -> None:
