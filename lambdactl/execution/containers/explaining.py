@@ -74,7 +74,7 @@ def explained(error: Exception, doing: str) -> LambdactlError:
     import requests.exceptions
 
     system = next((e for e in _causes(error) if isinstance(e, OSError) and e.errno), None)
-    said = _said(error)
+    said = said_by(error)
     if isinstance(error, docker.errors.APIError) and error.response is not None:
         return _refusal(error, said, doing)
     secure = next((e for e in _causes(error) if isinstance(e, ssl.SSLError)), None)
@@ -122,7 +122,7 @@ def _refusal(error: Exception, said: str, doing: str) -> EngineError:
     return EngineError(f"can't {doing}: {said}")
 
 
-def _said(error: Exception) -> str:
+def said_by(error: Exception) -> str:
     """The engine's own words on one line, without what it puts around them."""
     explanation = getattr(error, "explanation", None)
     text = str(error if explanation is None else explanation)

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from lambdactl.execution.containers.explaining import explained
+from lambdactl.execution.containers.explaining import explained, said_by
 from lambdactl.execution.work import is_alive
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ MARK = "lambdactl.mark"
 _AT_ONCE = 8
 _GONE_S = 30
 
-Kind = Literal["container", "network", "volume", "image"]
-_KINDS: tuple[Kind, ...] = ("container", "network", "volume", "image")
+Kind = Literal["container", "network", "volume"]
+_KINDS: tuple[Kind, ...] = ("container", "network", "volume")
 """In the order in which they can be removed: containers use all the others."""
 
 
@@ -62,7 +62,8 @@ def labels(owner: Path, function: str) -> dict[str, str]:
 def leftovers(engine: Engine, *, everyone: bool = False) -> list[Leftover]:
     """What is there of owners that are no longer alive, in the order in which it can be removed.
 
-    An image counts while it has no name: one that is being built, or that a later build replaced.
+    Images are not among them: what a build was making when its lambdactl was killed the engine
+    removes itself, and what was built makes the next start fast.
 
     :param everyone: also what belongs to the living and to other machines.
     :raises EngineError: the engine doesn't answer.
@@ -118,7 +119,6 @@ def _labelled(engine: Engine, label: str) -> list[tuple[Leftover, str]]:
         "container": lambda: client.containers(all=True, filters=only),
         "network": lambda: client.networks(filters=only),
         "volume": lambda: client.volumes(filters=only)["Volumes"] or [],
-        "image": lambda: client.images(filters={**only, "dangling": True}),
     }
     try:
         return [_read(kind, entry) for kind in _KINDS for entry in listings[kind]()]
@@ -130,7 +130,7 @@ def _read(kind: Kind, entry: Mapping[str, Any]) -> tuple[Leftover, str]:
     given: Mapping[str, str] = entry.get("Labels") or {}
     names = entry.get("Names") or [entry.get("Name") or entry.get("Id", "")]
     id_ = str(entry["Name"] if kind == "volume" else entry["Id"])
-    name = str(names[0]).removeprefix("/").removeprefix("sha256:")
+    name = str(names[0]).removeprefix("/")
     owner = Path(given.get(OWNER, ""))
     return Leftover(kind, id_, name, given.get(FUNCTION, ""), owner), given.get(MARK, "")
 
@@ -145,16 +145,14 @@ def _remove(engine: Engine, one: Leftover) -> str | None:
             client.remove_container(one.id, force=True, v=True)
         elif one.kind == "network":
             client.remove_network(one.id)
-        elif one.kind == "volume":
-            client.remove_volume(one.id, force=True)
         else:
-            client.remove_image(one.id, force=True)
+            client.remove_volume(one.id, force=True)
     except docker.errors.NotFound:
         return None
     except docker.errors.APIError as error:
         if one.kind == "container" and "already in progress" in str(error.explanation):
             return _wait_until_gone(engine, one)
-        return str(error.explanation or error)
+        return said_by(error)
     except Exception as error:
         raise explained(error, f"remove the {one.kind} {one.name}") from error
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -9,12 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from lambdactl.errors import EnvironmentStartError
+from lambdactl.errors import EnvironmentStartError, LambdactlError
 from lambdactl.execution import debugging
-from lambdactl.execution.containers import arguments, images, labels, network
+from lambdactl.execution.containers import arguments, images, keeper, labels, network
 from lambdactl.execution.containers import engine as engines
 from lambdactl.execution.containers.images import Image
 from lambdactl.execution.containers.network import HOST_NAME, Reach
+from lambdactl.execution.containers.plain import PlainSandbox
 from lambdactl.execution.containers.sandbox import ContainerSandbox, ContainerSpec
 from lambdactl.execution.containers.settings import ContainerSettings, Progress
 from lambdactl.execution.variables import log_stream, variables
@@ -45,6 +47,7 @@ class ContainerLaunch:
     arguments: arguments.Arguments
     debug_port: int | None = None
     debugger: debugging.Debugging = field(default_factory=debugging.Debugging)
+    has_shell: bool = True
     warning: str | None = None
 
     @property
@@ -59,7 +62,7 @@ class ContainerLaunch:
         credentials: Mapping[str, str],
         now: float,
         standby: bool = False,
-    ) -> ContainerSandbox:
+    ) -> ContainerSandbox | PlainSandbox:
         """See :class:`~lambdactl.execution.sandbox.Launch`."""
         function = self.function
         provided = (function.runtime or "").startswith("provided")
@@ -77,7 +80,8 @@ class ContainerLaunch:
             binds[str(self.task)] = TASK
         if self.opt is not None:
             binds[str(self.opt)] = OPT
-        return ContainerSandbox(
+        made = ContainerSandbox if self.has_shell else PlainSandbox
+        return made(
             ContainerSpec(
                 engine=self.engine,
                 image=self.image,
@@ -173,6 +177,7 @@ class Containers:
             user=_user(engine, task),
             folders=tuple((stat.st_dev, stat.st_ino) for stat in map(os.stat, bound)),
             arguments=arguments.parse(self._settings.docker_args),
+            has_shell=keeper.fits(engine, image),
             debug_port=port,
             debugger=debugger,
         )
@@ -184,7 +189,9 @@ class Containers:
             return
         if self._sweeping is not None:
             self._sweeping.join()
-        labels.remove_owned(self._engine, self._work)
+        # What an engine that is gone still has of ours, the next lambdactl sweeps.
+        with contextlib.suppress(LambdactlError):
+            labels.remove_owned(self._engine, self._work)
         engines.close(self._engine)
 
     def _connected(self) -> engines.Engine:
@@ -192,9 +199,7 @@ class Containers:
             if self._engine is None:
                 self._engine = engines.connect(self._shell)
                 # What a lambdactl that was killed has left. Nobody waits for it.
-                self._sweeping = threading.Thread(
-                    target=labels.sweep, args=(self._engine,), daemon=True
-                )
+                self._sweeping = threading.Thread(target=_sweep, args=(self._engine,), daemon=True)
                 self._sweeping.start()
             return self._engine
 
@@ -209,6 +214,12 @@ class Containers:
                     f"{function.name}: in a container {name}={value} is the container itself; "
                     f"for this machine: {name}={there}"
                 )
+
+
+def _sweep(engine: engines.Engine) -> None:
+    # An engine that is gone meanwhile is met by whoever starts a container.
+    with contextlib.suppress(LambdactlError):
+        labels.sweep(engine)
 
 
 def _user(engine: engines.Engine, task: Path | None) -> str:

@@ -62,13 +62,11 @@ def engine_with(
     *,
     networks: list[dict[str, Any]] | None = None,
     volumes: list[dict[str, Any]] | None = None,
-    images: list[dict[str, Any]] | None = None,
 ) -> Iterator[Engine]:
     known = answers(
         containers__json=containers,
         networks=networks or [],
         volumes={"Volumes": volumes},
-        images__json=images or [],
     )
     with on_socket(own_tmp / "e.sock", known) as host:
         yield connect({"DOCKER_HOST": host})
@@ -143,14 +141,12 @@ def test_each_kind_with_what_it_is_called(own_tmp: Path, dead: Path) -> None:
         [entry(1, owned)],
         networks=[{"Id": "n", "Name": "net", "Labels": owned}],
         volumes=[{"Name": "vol", "Labels": owned}],
-        images=[{"Id": "sha256:abc", "Labels": owned}],
     ) as engine:
         left = labels.leftovers(engine)
     assert [(one.kind, one.id, one.name) for one in left] == [
         ("container", "id1", "name1"),
         ("network", "n", "net"),
         ("volume", "vol", "vol"),
-        ("image", "sha256:abc", "abc"),
     ]
     assert {(one.function, one.owner) for one in left} == {("orders", dead)}
 
