@@ -88,4 +88,6 @@ def opt(
                 tell=tell,
             )
         )
+        for warning in layer_store.warnings(name, function, shell=shell):
+            tell(warning)
     return merge(found, folder)

@@ -31,7 +31,7 @@ OnReport = Callable[[str], None]
 _READ_BYTES = 256 * 1024
 _PIPE_BYTES = 1024 * 1024
 _STDOUT = 1
-_QUIET_S = 0.002
+_QUIET_S = 0.005
 _LONGEST_DRAIN_S = 0.02
 
 

@@ -45,11 +45,13 @@ def of(
     *,
     binds: Mapping[str, str],
     stdin: bool,
+    auto_remove: bool = True,
 ) -> dict[str, Any]:
     """The keyword arguments of the SDK's ``create_container``.
 
     :param address: of the Runtime API.
     :param stdin: the container's standard input is ours, and ends with us.
+    :param auto_remove: the engine removes it when it has ended.
     """
     from docker.types import HostConfig, LogConfig, Mount, Ulimit
 
@@ -57,7 +59,7 @@ def of(
     if spec.telemetry:
         variables["_LAMBDA_TELEMETRY_LOG_FD"] = str(TELEMETRY_FD)
     host = {
-        "auto_remove": True,
+        "auto_remove": auto_remove,
         "cap_drop": ["ALL"],
         "cpu_shares": max(_LEAST_SHARES, round(_SHARES * spec.memory_mb / MB_OF_A_PROCESSOR)),
         "extra_hosts": list(spec.reach.extra_hosts),
@@ -107,7 +109,7 @@ def _mix(ours: dict[str, Any], theirs: Mapping[str, Any]) -> None:
         before = ours.get(name)
         if isinstance(before, dict):
             ours[name] = {**before, **value}
-        elif isinstance(before, list) and name != "cap_drop":
+        elif isinstance(before, list):
             ours[name] = [*before, *value]
         else:
             ours[name] = value

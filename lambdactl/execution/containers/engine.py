@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -138,6 +139,11 @@ def _open(endpoint: Endpoint) -> Engine:
     try:
         version: dict[str, Any] = client.version(api_version=False)
         info: dict[str, Any] = client.info()
+        if info.get("OSType") == "windows":
+            raise EngineError(
+                f"the container engine at {endpoint.url} runs Windows containers",
+                hint="switch it to Linux containers",
+            )
         product = _product(version, info)
         here = _is_here(endpoint, info, product)
         nest = nesting.find(client) if here else None
@@ -221,7 +227,14 @@ def _is_here(endpoint: Endpoint, info: Mapping[str, Any], product: str) -> bool:
     under WSL 2 it has the same one and other files, which Docker Desktop copies."""
     if not sys.platform.startswith("linux") or endpoint.socket is None:
         return False
-    return info.get("KernelVersion") == platform.release() and product not in _MACHINES
+    if product in _MACHINES:
+        return False
+    return _release(str(info.get("KernelVersion"))) == _release(platform.release())
+
+
+def _release(version: str) -> str:
+    """The kernel's release as Docker writes it: 6.5-rc1 is 6.5.0-rc1 there."""
+    return re.sub(r"^(\d+\.\d+)(?![\d.])", r"\1.0", version)
 
 
 _MACHINES = frozenset({"docker-desktop", "colima", "orbstack", "rancher-desktop", "lima"})

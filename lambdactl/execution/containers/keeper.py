@@ -11,7 +11,13 @@ output; on standard error it reports, one line each: ``up``, ``exit N``, ``kille
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from lambdactl.execution.failures import Exit
+
+if TYPE_CHECKING:
+    from lambdactl.execution.containers.engine import Engine
+    from lambdactl.execution.containers.images import Image
 
 SHELL = "/bin/sh"
 TELEMETRY_FD = 3
@@ -39,6 +45,10 @@ _REDIRECTED = (
     f"exec <{PIPES}/orders >{PIPES}/output 2>{PIPES}/reports || exit 125\n" + SCRIPT.lstrip()
 )
 
+_AWS_ENTRYPOINT = "/lambda-entrypoint.sh"
+_with_shell: dict[str, bool] = {}
+"""What is known of images, by their id."""
+
 _SIGNALLED = 128
 """A shell's status of a command that a signal ended, less the signal's number."""
 
@@ -49,6 +59,37 @@ def entrypoint(command: tuple[str, ...], *, pipes: bool) -> list[str]:
     :param pipes: orders and output go through the named pipes in :data:`PIPES`.
     """
     return [SHELL, "-c", _REDIRECTED if pipes else SCRIPT.lstrip(), "lambdactl", *command]
+
+
+def fits(engine: Engine, image: Image) -> bool:
+    """Whether the image has the shell. Blocks.
+
+    :raises EngineError: the engine does not answer.
+    """
+    if image.entrypoint[:1] == (_AWS_ENTRYPOINT,):
+        # A shell script itself.
+        return True
+    if image.id not in _with_shell:
+        _with_shell[image.id] = _look(engine, image)
+    return _with_shell[image.id]
+
+
+def _look(engine: Engine, image: Image) -> bool:
+    from docker.errors import NotFound
+
+    from lambdactl.execution.containers.engine import explained
+
+    try:
+        made = engine.client.create_container(image.id, command=["true"])
+        try:
+            engine.client.get_archive(made["Id"], SHELL)[0].close()
+        except NotFound:
+            return False
+        finally:
+            engine.client.remove_container(made["Id"], force=True)
+    except Exception as error:
+        raise explained(error, f"look into {image.reference}") from error
+    return True
 
 
 def exit_of(report: str) -> Exit:

@@ -29,8 +29,10 @@ HOST_NAME = "host.docker.internal"
 LOOPBACK = "127.0.0.1"
 _SAY_HOST = "say with `--container-host` at which address containers reach this machine"
 
-_OUTSIDE: dict[str, str] = {
-    # What Docker Desktop and OrbStack resolve by themselves needs no entry.
+_OUTSIDE: dict[str, str | None] = {
+    # These resolve the name by themselves.
+    "docker-desktop": None,
+    "orbstack": None,
     "colima": "192.168.5.2",
     "finch": "192.168.5.2",
     "lima": "192.168.5.2",
@@ -105,7 +107,13 @@ def _found(engine: Engine, mode: str) -> tuple[str, str, str | None]:
     if engine.rootless and engine.shares_kernel:
         return _rootless()
     if not engine.shares_kernel:
-        return HOST_NAME, LOOPBACK, _OUTSIDE.get(engine.product)
+        if engine.product not in _OUTSIDE:
+            raise EngineError(
+                f"can't find out how containers of the engine at {engine.url} reach this machine: "
+                "they run in a virtual machine, or elsewhere",
+                hint=_SAY_HOST,
+            )
+        return HOST_NAME, LOOPBACK, _OUTSIDE[engine.product]
     return _on_bridge(engine, mode)
 
 

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lambdactl.errors import EngineError, EnvironmentStartError
-from lambdactl.execution import memory
-from lambdactl.execution.containers import configuration, keeper, usage
+from lambdactl.execution.containers import configuration, keeper
 from lambdactl.execution.containers.channels import AttachChannel, Channel, PipeChannel
 from lambdactl.execution.containers.engine import Engine, explained
 from lambdactl.execution.containers.images import Image
+from lambdactl.execution.containers.limits import Limits
 from lambdactl.execution.containers.network import Reach
 from lambdactl.execution.containers.threads import in_thread
 from lambdactl.execution.failures import Exit
@@ -30,14 +29,6 @@ from lambdactl.execution.tasks import finished, keep
 
 _PATIENCE_S = 5.0
 """A keeper that does not carry out an order for so long never will."""
-_WATCH_S = 0.01
-_SHORT_S = 0.002
-_SHORT_WATCH_S = 0.25
-_UNLIMITED_S = 0.05
-"""Init is not held to the function's share of a processor, and of what is over so soon after it
-nobody can tell. The engine would spend more on the limit."""
-_TMP_MB = 8
-"""From here on what lies in /tmp is counted apart from memory."""
 _KILLED = 9
 
 
@@ -87,24 +78,13 @@ class ContainerSandbox:
         self._spec = spec
         self._channel: Channel | None = None
         self._container = ""
-        self._pid = 0
         self._parser: OutputParser | None = None
         self._on_exit: OnExit | None = None
         self._up: asyncio.Future[None] | None = None
         self._killed: asyncio.Future[None] | None = None
-        self._group: memory.Cgroup | None = None
+        self._limits = Limits(spec, self._exceeded)
         self._tasks: set[asyncio.Task[None]] = set()
         self._running = False
-        self._busy = False
-        self._watch: asyncio.TimerHandle | None = None
-        self._runs = 0
-        self._runs_seen = 0
-        self._begun = 0.0
-        self._sampled = 0.0
-        self._peak_mb = 0.0
-        self._tmp_counted = False
-        self._processor_limited = False
-        self._limiting = asyncio.Lock()
 
     # Sandbox
 
@@ -115,7 +95,6 @@ class ContainerSandbox:
         self._parser = OutputParser(on_output)
         self._on_exit = on_exit
         self._up = loop.create_future()
-        self._tmp_counted = self._processor_limited = False
         channel = self._channel = self._new_channel()
         try:
             await in_thread(self._make, address, channel, loop)
@@ -128,20 +107,14 @@ class ContainerSandbox:
                     hint="`docker ps -a` and `docker logs` may say why",
                 ) from error
             raise
-        if self._spec.engine.shares_kernel:
-            keep(self._tasks, self._find_group())
+        self._limits.opened(self._container)
 
     async def start(self) -> None:
         if self._channel is None:
             raise EnvironmentStartError("the container ended before the runtime was started")
         self._running = True
-        self._peak_mb = 0.0
-        self._runs = 0
-        if self._processor_limited:
-            self._processor_limited = False
-            keep(self._tasks, self._limit_processor(configuration.NO_QUOTA))
         self._channel.order(keeper.RUN)
-        self.begin()
+        self._limits.started()
 
     def drain(self) -> None:
         if self._channel is not None:
@@ -150,31 +123,16 @@ class ContainerSandbox:
             self._parser.flush()
 
     def begin(self) -> None:
-        self._busy = True
-        self._runs += 1
-        self._begun = time.monotonic()
-        # What the user says of it (--docker-arg "--cpus 2") stays.
-        asked = "cpu_quota" in self._spec.host_config
-        if self._runs > 1 and not self._processor_limited and not asked:
-            self._processor_limited = True
-            loop = asyncio.get_running_loop()
-            loop.call_later(_UNLIMITED_S, self._begin_limiting, self._container)
-        if self._watch is None and self._group is not None:
-            loop = asyncio.get_running_loop()
-            self._watch = loop.call_later(_WATCH_S, self._check)
+        self._limits.begin()
 
     def end(self) -> None:
-        self._busy = False
+        self._limits.end()
 
     def max_memory_mb(self) -> int:
-        now = time.monotonic()
-        long = now - self._begun > _SHORT_S or self._runs <= 2
-        if now - self._sampled > (_WATCH_S if long else _SHORT_WATCH_S):
-            self._sample()
-        return max(1, round(self._peak_mb))
+        return self._limits.max_memory_mb()
 
     async def kill(self) -> None:
-        self._stop_watching()
+        self._limits.stop()
         if not self._running:
             return
         self._running = False
@@ -194,9 +152,10 @@ class ContainerSandbox:
 
     async def close(self) -> None:
         self._running = False
-        self._stop_watching()
+        self._limits.stop()
         await self._remove()
         await finished(self._tasks)
+        await self._limits.finish()
 
     # life of the container
 
@@ -228,7 +187,7 @@ class ContainerSandbox:
     async def _remove(self) -> None:
         channel, self._channel = self._channel, None
         container, self._container = self._container, ""
-        self._group = None
+        self._limits.closed()
         if channel is not None:
             channel.drain()
             # The keeper ends, and with it the container.
@@ -251,9 +210,8 @@ class ContainerSandbox:
             self._exited(keeper.exit_of(report))
 
     def _exited(self, how: Exit) -> None:
-        if how.signal == _KILLED and self._group is not None and self._group.has_killed():
-            # Too fast for a sample to see: the limit was reached, or it would live.
-            self._peak_mb = self._spec.memory_mb
+        if how.signal == _KILLED:
+            self._limits.killed()
         self.drain()
         if self._on_exit is not None:
             self._on_exit(how)
@@ -276,88 +234,16 @@ class ContainerSandbox:
         if self._on_exit is not None:
             self._on_exit(Exit(signal=_KILLED))
         elif running:
-            self._stop_watching()
+            self._limits.stop()
 
     async def _remove_rest(self, container: str) -> None:
         with contextlib.suppress(EngineError):
             await in_thread(configuration.remove, self._spec.engine.client, container)
 
-    # limits
-
-    async def _find_group(self) -> None:
-        client, container = self._spec.engine.client, self._container
-        try:
-            self._pid = (await in_thread(client.inspect_container, container))["State"]["Pid"]
-        except Exception:
-            # It has ended already; there is nothing to watch.
-            return
-        if container == self._container:
-            self._group = usage.find(self._pid, container)
-
-    def _begin_limiting(self, container: str) -> None:
-        if container and container == self._container and self._processor_limited:
-            quota = configuration.processor_quota(self._spec.memory_mb)
-            keep(self._tasks, self._limit_processor(quota))
-
-    async def _limit_processor(self, quota: int) -> None:
-        client, container = self._spec.engine.client, self._container
-        async with self._limiting:
-            with contextlib.suppress(Exception):
-                await in_thread(
-                    client.update_container,
-                    container,
-                    cpu_period=configuration.PROCESSOR_PERIOD_US,
-                    cpu_quota=quota,
-                )
-
-    def _check(self) -> None:
-        self._watch = None
-        if not self._busy or self._group is None:
-            return
-        now = time.monotonic()
-        # The same invocation as the last time we looked, or time for a look at the short ones.
-        due = self._runs == self._runs_seen or now - self._sampled > _SHORT_WATCH_S
-        self._runs_seen = self._runs
-        if due:
-            self._sample()
-            self._check_tmp(self._group)
-        self._watch = asyncio.get_running_loop().call_later(_WATCH_S, self._check)
-
-    def _check_tmp(self, group: memory.Cgroup) -> None:
-        """What lies in ``/tmp`` is memory to the kernel and not to Lambda. Once there is some, the
-        kernel's limit makes room for all that fits there, and memory proper is watched here."""
-        used = usage.read(group)
-        if used is None:
-            return
-        if used.tmp_mb > _TMP_MB and not self._tmp_counted:
-            self._tmp_counted = True
-            keep(self._tasks, self._make_room())
-        if self._tmp_counted and used.resident_mb > self._spec.memory_mb:
-            self._peak_mb = self._spec.memory_mb
-            keep(self._tasks, self._kill_runtime())
-
-    async def _make_room(self) -> None:
-        limit = (self._spec.memory_mb + self._spec.ephemeral_storage_mb) * 1024 * 1024
-        with contextlib.suppress(Exception):
-            await in_thread(
-                self._spec.engine.client.update_container,
-                self._container,
-                mem_limit=limit,
-                memswap_limit=limit,
-            )
+    def _exceeded(self) -> None:
+        keep(self._tasks, self._kill_runtime())
 
     async def _kill_runtime(self) -> None:
         await self.kill()
         if self._on_exit is not None:
             self._on_exit(Exit(signal=_KILLED))
-
-    def _sample(self) -> None:
-        if self._pid and self._running:
-            total, _ = memory.resident_mb(self._pid)
-            self._peak_mb = max(self._peak_mb, total)
-            self._sampled = time.monotonic()
-
-    def _stop_watching(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
