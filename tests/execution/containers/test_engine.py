@@ -342,6 +342,33 @@ def test_what_containers_share_with_us(
     assert found == (shares_kernel, maps_users, rootless)
 
 
+def test_an_engine_for_windows(machine: Path) -> None:
+    with (
+        on_socket(machine / "e.sock", answers(info={"OSType": "windows"})) as host,
+        pytest.raises(EngineError, match="Windows") as caught,
+    ):
+        connect(shell(machine, DOCKER_HOST=host))
+    assert "Linux containers" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "engines_word", "same"),
+    [
+        ("6.5-rc1", "6.5.0-rc1", True),
+        ("6.5.0-rc1", "6.5.0-rc1", True),
+        ("5.15.90.1-microsoft-standard-WSL2", "5.15.90.1-microsoft-standard-WSL2", True),
+        ("6.1.0", "6.1.10", False),
+    ],
+)
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="engines in no machine")
+def test_the_kernel_as_docker_writes_it(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, kernel: str, engines_word: str, same: bool
+) -> None:
+    monkeypatch.setattr(platform, "release", lambda: kernel)
+    with on_socket(machine / "e.sock", answers(info={"KernelVersion": engines_word})) as host:
+        assert connect(shell(machine, DOCKER_HOST=host)).shares_kernel == same
+
+
 @pytest.fixture
 def certificates(tmp_path: Path) -> Path:
     """ca.pem, cert.pem and key.pem of a client, server.pem of 127.0.0.1."""

@@ -128,6 +128,16 @@ def test_out_of_a_virtual_machine(
     assert found.extra_hosts == ((entry,) if entry else ())
 
 
+def test_out_of_an_unknown_virtual_machine(docker: Engine) -> None:
+    engine = dataclasses.replace(docker, shares_kernel=False)
+    with pytest.raises(EngineError) as caught:
+        reach(engine, ContainerSettings())
+    assert "virtual machine" in caught.value.message
+    assert "--container-host" in str(caught.value.hint)
+    found = reach(engine, ContainerSettings(host="outside.invalid"))
+    assert (found.host, found.listen) == ("outside.invalid", "127.0.0.1")
+
+
 def test_an_engine_on_another_machine_sees_the_address_it_is_called_from() -> None:
     with on_port(answers()) as host:
         found = reach(connect({"DOCKER_HOST": host}), ContainerSettings())
@@ -213,11 +223,6 @@ def test_in_a_container_on_the_machines_network_it_is_as_outside(docker: Engine)
     nest = Nest("dev", {}, True, ())
     found = reach(dataclasses.replace(docker, nest=nest), ContainerSettings())
     assert (found.host, found.network_mode) == ("127.0.0.1", "bridge")
-
-
-def test_an_address_that_can_not_be_bound() -> None:
-    with pytest.raises(OSError, match=r".+"):
-        bound("not an address")
 
 
 @pytest.mark.container
