@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from lambdactl.execution.containers import labels
 from lambdactl.execution.containers.engine import Engine, connect
 from lambdactl.execution.work import WorkFolder
 from tests.execution.containers.engines import answers, on_socket
+from tests.execution.containers.owners import another, killed
 
 IMAGE = "public.ecr.aws/lambda/python:3.11"
 
@@ -27,22 +27,6 @@ def own_tmp(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="e") as folder:
         monkeypatch.setattr(tempfile, "tempdir", folder)
         yield Path(folder).resolve()
-
-
-def leave(own_tmp: Path) -> Path:
-    """The work folder of a lambdactl that was killed."""
-    script = (
-        "import os\nfrom lambdactl.execution.work import WorkFolder\n"
-        "print(WorkFolder().path, flush=True); os.kill(os.getpid(), 9)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, "TMPDIR": str(own_tmp)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return Path(done.stdout.strip())
 
 
 def prune(own_tmp: Path, *options: str, host: str | None) -> subprocess.CompletedProcess[str]:
@@ -65,7 +49,7 @@ def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 
 
 def test_folders_of_the_killed_are_removed_without_an_engine(own_tmp: Path) -> None:
-    left, living = leave(own_tmp), WorkFolder()
+    left, living = killed(own_tmp), WorkFolder()
     done = prune(own_tmp, host=f"unix://{own_tmp}/none.sock")
     assert done.returncode == 0
     assert "folder" in done.stdout
@@ -78,7 +62,7 @@ def test_folders_of_the_killed_are_removed_without_an_engine(own_tmp: Path) -> N
 
 
 def test_a_dry_run_removes_nothing(own_tmp: Path) -> None:
-    left = leave(own_tmp)
+    left = killed(own_tmp)
     with on_socket(own_tmp / "e.sock", answers(**engine_answers(left))) as host:
         done = prune(own_tmp, "--dry-run", host=host)
         shown = document(prune(own_tmp, "--dry-run", "--output", "json", host=host))
@@ -109,7 +93,7 @@ def engine_answers(owner: Path) -> dict[str, Any]:
 
 
 def test_what_stays_is_told_and_the_exit_code_says_so(own_tmp: Path) -> None:
-    left = leave(own_tmp)
+    left = killed(own_tmp)
     # The stand-in knows no DELETE.
     with on_socket(own_tmp / "e.sock", answers(**engine_answers(left))) as host:
         shown = prune(own_tmp, "--output", "json", host=host)
@@ -133,31 +117,32 @@ def test_nothing_to_remove(own_tmp: Path) -> None:
     living.close()
 
 
-def container(engine: Engine, owner: Path) -> tuple[str, str]:
-    name = f"lambdactl-{uuid.uuid4().hex}"
+def container(engine: Engine, owner: Path) -> str:
     made = engine.client.create_container(
-        IMAGE, entrypoint=["sleep", "600"], name=name, labels=labels.labels(owner, "orders")
+        IMAGE, entrypoint=["sleep", "600"], labels=labels.labels(owner, "orders")
     )
     engine.client.start(made)
-    return str(made["Id"]), name
+    return str(made["Id"])
 
 
 @pytest.mark.container
 def test_containers_of_the_killed_are_removed_and_those_of_the_living_stay(own_tmp: Path) -> None:
     engine = connect(os.environ)
-    left, living = leave(own_tmp), WorkFolder()
-    try:
-        kept, _ = container(engine, living.path)
-        gone, _ = container(engine, left)
-        done = prune(own_tmp, "--output", "json", host=None)
-        assert done.returncode == 0, done.stderr
-        # Another lambdactl on this machine may have been faster; it is gone at any rate.
-        there = {one["Id"] for one in engine.client.containers(all=True)}
-        assert gone not in there
-        assert kept in there
-        removed = {item["id"] for item in document(done)["removed"]}
-        assert kept not in removed
-    finally:
-        labels.remove_owned(engine, living.path)
-        labels.remove_owned(engine, left)
-        living.close()
+    living = WorkFolder()
+    with another(own_tmp) as (process, owner):
+        try:
+            kept = container(engine, living.path)
+            gone = container(engine, owner)
+            process.kill()
+            process.wait()
+            done = prune(own_tmp, "--output", "json", host=None)
+            assert done.returncode == 0, done.stderr
+            # Any other lambdactl that starts on this machine just now sweeps it as well.
+            there = {one["Id"] for one in engine.client.containers(all=True)}
+            assert gone not in there
+            assert kept in there
+            assert kept not in {item["id"] for item in document(done)["removed"]}
+        finally:
+            labels.remove_owned(engine, living.path)
+            labels.remove_owned(engine, owner)
+            living.close()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,6 +17,7 @@ from lambdactl.execution.containers import labels
 from lambdactl.execution.containers.engine import Engine, connect
 from lambdactl.execution.work import WorkFolder
 from tests.execution.containers.engines import answers, on_socket
+from tests.execution.containers.owners import another, killed
 
 IMAGE = "public.ecr.aws/lambda/python:3.11"
 
@@ -39,16 +38,7 @@ def living() -> Iterator[Path]:
 
 @pytest.fixture
 def dead(own_tmp: Path) -> Path:
-    """The work folder of a lambdactl that was killed."""
-    script = (
-        "import os, sys, tempfile; tempfile.tempdir = sys.argv[1]\n"
-        "from lambdactl.execution.work import WorkFolder\n"
-        "print(WorkFolder().path, flush=True); os.kill(os.getpid(), 9)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(own_tmp)], capture_output=True, text=True, check=False
-    )
-    return Path(done.stdout.strip())
+    return killed(own_tmp)
 
 
 def entry(number: int, owned: dict[str, str]) -> dict[str, Any]:
@@ -175,27 +165,6 @@ def start(engine: Engine, owner: Path) -> str:
 def ids(engine: Engine, owner: Path) -> set[str]:
     only = {"label": [f"{labels.OWNER}={owner}"]}
     return {str(one["Id"]) for one in engine.client.containers(all=True, filters=only)}
-
-
-@contextmanager
-def another(own_tmp: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
-    """A lambdactl beside us, and its work folder."""
-    script = (
-        "import sys, tempfile; tempfile.tempdir = sys.argv[1]\n"
-        "from lambdactl.execution.work import WorkFolder\n"
-        "work = WorkFolder(); print(work.path, flush=True); sys.stdin.read()\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", script, str(own_tmp)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        try:
-            yield process, Path(process.stdout.readline().strip())
-        finally:
-            process.kill()
 
 
 @pytest.mark.container
