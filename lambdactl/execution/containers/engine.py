@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from lambdactl.errors import EngineError
+from lambdactl.errors import EngineError, LambdactlError
 from lambdactl.execution.containers import nesting
 from lambdactl.execution.containers.endpoints import ROOT, Endpoint, Tls, chosen, usual
 from lambdactl.execution.containers.explaining import explained
@@ -85,7 +85,10 @@ def connect(shell: Mapping[str, str], *, root: Path = ROOT) -> Engine:
     :param root: the folder below which sockets are that belong to no user.
     :raises EngineError: there is none, or it doesn't let us in; one line says what was looked for.
     """
-    choice = chosen(shell)
+    try:
+        choice = chosen(shell)
+    except EngineError as error:
+        raise _hinted(error) from None
     if choice is not None:
         try:
             return _open(choice)
@@ -127,11 +130,13 @@ def _listed(paths: list[str]) -> str:
 
 
 def _refused(endpoint: Endpoint, error: Exception) -> EngineError:
-    if isinstance(error, EngineError):
-        return error
-    why = explained(error, f"use the container engine at {endpoint.url} ({endpoint.source})")
-    hint = f"{why.hint}; " if why.hint else ""
-    return EngineError(why.message, hint=f"{hint}{_PROCESSES_NEED_NONE}")
+    doing = f"use the container engine at {endpoint.url} ({endpoint.source})"
+    return _hinted(explained(error, doing))
+
+
+def _hinted(error: LambdactlError) -> EngineError:
+    hint = f"{error.hint}; " if error.hint else ""
+    return EngineError(error.message, hint=f"{hint}{_PROCESSES_NEED_NONE}")
 
 
 def _open(endpoint: Endpoint) -> Engine:
