@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -378,6 +380,20 @@ def test_who_listens_is_heard_in_the_log(text: bytes, heard: bool) -> None:
         sink(LogLine(name, None, 0.0, "function", text))
     sink(LogLine("a", None, 0.0, "platform", text))
     assert said == ([("a", 5678)] if heard else [])
+
+
+@pytest.mark.parametrize("kind", ["configurations", "tasks"])
+def test_what_the_documentation_gives_to_editors_is_json(kind: str) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "debugging.md").read_text()
+    blocks = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
+    found = [entry for block in blocks for entry in block.get(kind, ())]
+    assert found
+    for entry in found:
+        if kind == "tasks":
+            pattern = entry["problemMatcher"]["background"]["endsPattern"]
+            assert re.search(pattern, debugging.waiting("resize", 5678))
+        else:
+            assert entry["request"] == "attach"
 
 
 # containers
