@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from lambdactl.errors import BuildError, EngineError, LambdactlError
+from lambdactl.errors import BuildError, EngineError
 from lambdactl.execution.containers import platforms, pulling, refusals
 from lambdactl.execution.containers.pulling import Layers, Wanted
 from lambdactl.manifest.model import Function
@@ -122,10 +122,12 @@ def _build(wanted: Wanted, function: Function, architecture: str, name: str, *, 
     assert file is not None
     shown = _Output(function.name, wanted)
     import docker.errors
-    import requests
 
     def ask() -> Iterable[Mapping[str, Any]]:
-        context, dockerfile = _context(code.context or file.parent, file)
+        try:
+            context, dockerfile = _context(code.context or file.parent, file)
+        except OSError as error:
+            raise _Unreadable(error) from error
         with context:
             events: Iterable[Mapping[str, Any]] = wanted.engine.client.build(
                 fileobj=context,
@@ -150,13 +152,21 @@ def _build(wanted: Wanted, function: Function, architecture: str, name: str, *, 
             shown.show(event)
     except docker.errors.APIError as error:
         raise _failed(function, str(error.explanation or error), shown) from None
-    except (docker.errors.DockerException, requests.RequestException) as error:
-        raise _explained(error, f"build the image of {function.name}") from error
-    except OSError as error:
+    except _Unreadable as error:
+        raise BuildError(f"{function.name} can't be built: {error}", b"") from None
+    except pulling.broken() as error:
+        shown.end()
+        raise pulling.explained(error, f"build the image of {function.name}") from error
+
+
+class _Unreadable(Exception):
+    """A file that a build needs can't be read."""
+
+    def __init__(self, error: OSError) -> None:
+        # The SDK puts an error of its own before the system's, with the path in its words.
         cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
         place = f"{cause.filename}: " if cause.filename else ""
-        words = (cause.strerror or str(cause)).lower()
-        raise BuildError(f"{function.name} can't be built: {place}{words}", b"") from None
+        super().__init__(place + (cause.strerror or str(cause)).lower())
 
 
 def _context(folder: Path, dockerfile: Path) -> tuple[IO[bytes], str]:
@@ -172,7 +182,10 @@ def _context(folder: Path, dockerfile: Path) -> tuple[IO[bytes], str]:
     ignore = own if own.is_file() else folder / ".dockerignore"
     patterns: list[str] = []
     if ignore.is_file():
-        lines = (line.strip() for line in ignore.read_text(encoding="utf-8").splitlines())
+        lines = (
+            line.strip()
+            for line in ignore.read_text(encoding="utf-8", errors="replace").splitlines()
+        )
         patterns = [line for line in lines if line and not line.startswith("#")]
     if dockerfile.is_relative_to(folder):
         name, text = dockerfile.relative_to(folder).as_posix(), None
@@ -180,7 +193,7 @@ def _context(folder: Path, dockerfile: Path) -> tuple[IO[bytes], str]:
         # Taken along under a name that hides nothing, and left out of what is copied.
         name, text = (
             f".dockerfile.{hashlib.sha256(bytes(dockerfile)).hexdigest()}",
-            (dockerfile.read_text(encoding="utf-8")),
+            dockerfile.read_text(encoding="utf-8", errors="replace"),
         )
     context: IO[bytes] = tar(str(folder), exclude=patterns, dockerfile=(name, text))
     return context, name
@@ -283,9 +296,3 @@ def _remove_former(wanted: Wanted, name: str) -> None:
         for image in client.images(filters=filters):
             with contextlib.suppress(docker.errors.APIError):
                 client.remove_image(image["Id"])
-
-
-def _explained(error: Exception, doing: str) -> LambdactlError:
-    from lambdactl.execution.containers.engine import explained
-
-    return explained(error, doing)

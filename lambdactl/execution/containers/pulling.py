@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,7 +142,6 @@ def _pull(
     wanted: Wanted, reference: str, architecture: str, login: Mapping[str, str] | None
 ) -> None:
     import docker.errors
-    import requests
 
     name = references.parse(reference)
     shown = Layers(reference, wanted.progress)
@@ -158,6 +158,8 @@ def _pull(
         return asked
 
     def ask_somehow() -> Iterable[Mapping[str, Any]]:
+        # The SDK's words about programs that keep passwords; ours are below.
+        warnings.filterwarnings("ignore", module=r"docker\.credentials")
         try:
             return ask(login)
         except docker.errors.APIError:
@@ -174,8 +176,8 @@ def _pull(
             shown.show(event)
     except docker.errors.APIError as error:
         raise refusals.refused(reference, str(error.explanation or error)) from None
-    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
-        raise _explained(error, f"pull {reference}") from error
+    except broken() as error:
+        raise explained(error, f"pull {reference}") from error
 
 
 class Layers:
@@ -228,9 +230,6 @@ def _lock(wanted: Wanted, lock: Path, reference: str, found: Mapping[str, Any]) 
 
 
 def _inspect(engine: Engine, reference: str, params: Mapping[str, str]) -> Mapping[str, Any] | None:
-    import docker.errors
-    import requests
-
     client = engine.client
     try:
         answer = client.get(
@@ -240,8 +239,8 @@ def _inspect(engine: Engine, reference: str, params: Mapping[str, str]) -> Mappi
             return None
         client._raise_for_status(answer)
         found: Mapping[str, Any] = answer.json()
-    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
-        raise _explained(error, f"look for the image {reference}") from error
+    except broken() as error:
+        raise explained(error, f"look for the image {reference}") from error
     return found
 
 
@@ -249,7 +248,33 @@ def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("."))
 
 
-def _explained(error: Exception, doing: str) -> LambdactlError:
-    from lambdactl.execution.containers.engine import explained
+def broken() -> tuple[type[Exception], ...]:
+    """What the docker SDK raises when an engine does not answer as it should, or not to the end."""
+    import docker.errors
+    import requests
+    import urllib3.exceptions
 
-    return explained(error, doing)
+    return (
+        docker.errors.DockerException,
+        docker.errors.StreamParseError,
+        requests.RequestException,
+        urllib3.exceptions.HTTPError,
+        OSError,
+    )
+
+
+def explained(error: Exception, doing: str) -> LambdactlError:
+    """One of :func:`broken` in words.
+
+    :param doing: as an infinitive.
+    """
+    import docker.errors
+    import requests
+    import urllib3.exceptions
+
+    from lambdactl.execution.containers import engine
+
+    if isinstance(error, docker.errors.StreamParseError | urllib3.exceptions.HTTPError):
+        # In the middle of an answer: the SDK leaves it as it comes.
+        error = requests.ConnectionError(error)
+    return engine.explained(error, doing)

@@ -195,13 +195,24 @@ def test_a_dockerfile_that_is_not_there(project: Project) -> None:
         project.find()
 
 
-def test_a_file_that_can_not_be_read(project: Project) -> None:
+def test_a_link_is_taken_along_as_one(project: Project) -> None:
     project.write(f"FROM {BASE}", "COPY . /copied/", 'CMD ["app.handler"]')
     (project.root / "loop").symlink_to("loop")
-    # A link is taken along as one.
     assert "loop" in project.files(project.find(), "/copied")
+
+
+def test_a_stage_that_is_not_there(project: Project) -> None:
+    project.write(f"FROM {BASE}")
     project.code(target="nowhere")
     with pytest.raises(BuildError, match="nowhere"):
+        project.find()
+
+
+def test_a_file_that_can_not_be_read(project: Project) -> None:
+    project.write(f"FROM {BASE}", "COPY . /copied/", 'CMD ["app.handler"]')
+    # A file of another process's memory is one that root can't read either.
+    (project.root / ".dockerignore").symlink_to("/proc/self/mem")
+    with pytest.raises(BuildError, match=r"Resize It can't be built: .*error"):
         project.find()
 
 
