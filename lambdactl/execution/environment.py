@@ -21,6 +21,7 @@ from enum import StrEnum
 
 from lambdactl.errors import EnvironmentStoppedError
 from lambdactl.execution import failures
+from lambdactl.execution.alarm import Alarm
 from lambdactl.execution.clock import Clock
 from lambdactl.execution.debugging import PATIENCE_S, Turn
 from lambdactl.execution.handoff import Slot
@@ -50,6 +51,7 @@ class Environment:
     """See the module. Not for concurrent use: one invocation at a time, as on AWS.
 
     :param arn: maps a qualifier to the ARN that the context shows.
+    :param on_silence: told of a runtime that has not called once: how it ended, None if it runs on.
     :param patient: nothing times out, because somebody may be looking at it with a debugger.
     :param turn: awaited before anything starts, and over with the environment.
     """
@@ -62,6 +64,7 @@ class Environment:
         arn: Callable[[str], str],
         clock: Clock,
         sink: LogSink | None = None,
+        on_silence: Callable[[failures.Exit | None], None] | None = None,
         patient: bool = False,
         turn: Turn | None = None,
     ) -> None:
@@ -73,6 +76,7 @@ class Environment:
         self.invocations = 0
         self.idle_since = 0.0
         self._arn, self._sandbox, self._clock = arn, sandbox, clock
+        self._on_silence = on_silence
         self._api = RuntimeApi(self)
         self._journal = Journal(function, clock, sink)
         self._phase: Slot[None] | None = None
@@ -83,8 +87,7 @@ class Environment:
         self._timed_out = self._prepared = False
         self._init_duration_ms: float | None = None
         self._chunk: Callable[[str, bytes], None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = self._deadline = 0.0
+        self._alarm = Alarm(self._on_timeout)
         self._prompt = False
         """Whoever called wants the answer as soon as there is one."""
         self._unsettled: tuple[Invocation, str, float] | None = None
@@ -255,9 +258,7 @@ class Environment:
         await self._api.close()
         self._turn.end()
         self._end_phase()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._alarm.stop()
 
     # phases
 
@@ -292,6 +293,9 @@ class Environment:
 
     def _outcome_of_init(self) -> tuple[str, str | None]:
         """The status of the init phase that has just ended, and the error type."""
+        silent = self._timed_out or self._exit is not None
+        if silent and not self._api.was_asked and self._on_silence is not None:
+            self._on_silence(self._exit)
         if self._timed_out:
             return "timeout", failures.TIMEOUT
         if self._answer is not None:
@@ -374,36 +378,19 @@ class Environment:
         return report, self._journal.close()
 
     def _begin_phase(self, timeout_s: float) -> Slot[None]:
-        loop = asyncio.get_running_loop()
         over: Slot[None] = Slot()
         self._phase = over
         self._answer = None
         self._exit = None
         self._timed_out = False
         self._prompt = False
-        # One timer serves many short invocations: it looks at the deadline when it goes off.
-        deadline = self._deadline = loop.time() + max(timeout_s, 0)
-        if self._timer is None or self._timer_at > deadline:
-            self._set_timer(loop, deadline)
+        self._alarm.set(timeout_s)
         return over
 
-    def _set_timer(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_at = at
-        self._timer = loop.call_at(at, self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._timer = None
-        if self._phase is None:
-            return
-        loop = asyncio.get_running_loop()
-        # The loop's timers count whole milliseconds.
-        if loop.time() < self._deadline - 0.001:
-            self._set_timer(loop, self._deadline)
-            return
-        self._timed_out = True
-        self._end_phase()
+    def _on_timeout(self) -> None:
+        if self._phase is not None:
+            self._timed_out = True
+            self._end_phase()
 
     def _end_phase(self) -> None:
         phase, self._phase = self._phase, None

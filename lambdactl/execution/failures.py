@@ -48,6 +48,11 @@ class Exit:
         """From subprocess's convention: negative is a signal."""
         return cls(signal=-returncode) if returncode < 0 else cls(status=returncode)
 
+    @property
+    def code(self) -> int | None:
+        """As a shell has it: a signal is its number and 128."""
+        return self.status if self.signal is None else 128 + self.signal
+
     def describe(self) -> str:
         """``Runtime exited with error: exit status 1``, as Lambda words it."""
         if self.status == 0:

@@ -18,6 +18,7 @@ from lambdactl.execution.clock import Clock, SystemClock
 from lambdactl.execution.containers.settings import ContainerSettings, Progress
 from lambdactl.execution.debugging import Turn
 from lambdactl.execution.environment import Environment
+from lambdactl.execution.failures import Exit
 from lambdactl.execution.ids import new_hex, new_trace_root
 from lambdactl.execution.invocation import MAX_EVENT_BYTES, Invocation, InvocationResult
 from lambdactl.execution.launches import Launches
@@ -302,9 +303,16 @@ class LocalInvoker:
             arn=cache(lambda qualifier: self.arn(name, qualifier)),
             clock=self._clock,
             sink=self._sink,
+            on_silence=lambda how: self._explain(launch, how),
             patient=port is not None,
             turn=Turn(self._turns.setdefault(port, asyncio.Lock())) if port is not None else None,
         )
+
+    def _explain(self, launch: Launch, how: Exit | None) -> None:
+        name, words = launch.function.name, launch.silence(how)
+        if words is not None and name not in self._advised:
+            self._advised.add(name)
+            self._tell(f"{name}: {words}")
 
     def _port(self, name: str) -> int | None:
         """Where function ``name`` waits for a debugger."""

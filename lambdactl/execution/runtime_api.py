@@ -84,6 +84,8 @@ class RuntimeApi:
     def __init__(self, listener: Listener) -> None:
         self.state = State.STARTED
         self.address = ""
+        self.was_asked = False
+        """Whether anybody has called since the last reset."""
         self._listener = listener
         self._server: asyncio.Server | None = None
         self._hosts: frozenset[bytes] = frozenset()
@@ -128,6 +130,7 @@ class RuntimeApi:
     def reset(self) -> None:
         """Back to the first state, for a runtime that is started anew."""
         self.state = State.STARTED
+        self.was_asked = False
         self._event = None
         self._waiting.clear()
         for connection in tuple(self._connections):
@@ -162,6 +165,7 @@ class RuntimeApi:
     def _connect(self) -> Connection:
         connection = Connection(self._handle, self._on_head, self._lost, MAX_PAYLOAD_BYTES)
         connection.shortcut = self._plain_answer
+        self.was_asked = True
         self._connections.add(connection)
         return connection
 

@@ -15,6 +15,7 @@ from typing import Literal
 
 from lambdactl.errors import EnvironmentStartError
 from lambdactl.execution import debugging, interpreters, isolation, node_flags
+from lambdactl.execution.failures import Exit
 from lambdactl.execution.process import ProcessSandbox, ProcessSpec
 from lambdactl.execution.variables import Places, log_stream, variables
 from lambdactl.manifest.model import Function
@@ -117,6 +118,10 @@ class Launch:
             and not _SWAYING.intersection(self.function.environment)
             and not any((self.task / name).exists() for name in _FIRST_FILES)
         )
+
+    def silence(self, how: Exit | None) -> str | None:
+        """A process that ends before it calls has said why."""
+        return None
 
     def sandbox(
         self,

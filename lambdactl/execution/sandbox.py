@@ -96,6 +96,10 @@ class Launch(Protocol):
         """Whether an environment can be started ahead without reading the function's own files."""
         ...
 
+    def silence(self, how: failures.Exit | None) -> str | None:
+        """What may be wrong where a runtime never called: it ended so, or (None) it runs on."""
+        ...
+
     def sandbox(
         self,
         *,

@@ -267,6 +267,15 @@ def explain_silent_exit(image: Image, *, code: int | None, output: bytes = b"") 
     )
 
 
+def explain_silence(image: Image) -> str:
+    """Why the entrypoint of ``image`` may run and never ask the Runtime API."""
+    started = " ".join((*image.entrypoint, *image.command))
+    return (
+        f"`{started}` runs and never asked Lambda's Runtime API for a call; an image needs a "
+        f"runtime interface client: {_CLIENTS}"
+    )
+
+
 _NO_HANDLER = 142
 """How AWS's entrypoint ends without a handler."""
 _NOT_FOUND = 127

@@ -19,6 +19,7 @@ from lambdactl.execution.containers.network import HOST_NAME, Reach
 from lambdactl.execution.containers.plain import PlainSandbox
 from lambdactl.execution.containers.sandbox import ContainerSandbox, ContainerSpec
 from lambdactl.execution.containers.settings import ContainerSettings, Progress
+from lambdactl.execution.failures import Exit
 from lambdactl.execution.variables import log_stream, variables
 from lambdactl.manifest.model import Function
 
@@ -54,6 +55,15 @@ class ContainerLaunch:
     def can_stand_by(self) -> bool:
         """A keeper reads nothing of the function's. Two can't have the same debugger's port."""
         return self.debug_port is None
+
+    def silence(self, how: Exit | None) -> str | None:
+        """See :class:`~lambdactl.execution.sandbox.Launch`."""
+        if self.task is not None:
+            # AWS's own images: the reason is in the log.
+            return None
+        if how is None:
+            return images.explain_silence(self.image)
+        return images.explain_silent_exit(self.image, code=how.code)
 
     def sandbox(
         self,
