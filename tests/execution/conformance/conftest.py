@@ -31,23 +31,25 @@ NO_STAND_IN = {"ruby"}
 """Families without an image that a test could be sure to have (see tests/images)."""
 
 
+def combinations(*runners: str) -> list[Any]:
+    """Parameters ``runner, family``: each family with each of ``runners`` that has it."""
+    return [
+        pytest.param(runner, family, marks=[*RUNNERS[runner], *marks], id=f"{family}-{runner}")
+        for runner in runners
+        for family, marks in FAMILIES.items()
+        if runner == "process" or family not in NO_STAND_IN
+    ]
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "runner" not in metafunc.fixturenames:
+    given = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    if "runner" not in metafunc.fixturenames or any("runner" in names for names in given):
         return
-    every = "family" in metafunc.fixturenames
-    metafunc.parametrize(
-        ("runner", "family") if every else ("runner",),
-        [
-            pytest.param(
-                *((runner, family) if every else (runner,)),
-                marks=[*marks, *(FAMILIES[family] if every else [])],
-                id=f"{family}-{runner}" if every else runner,
-            )
-            for runner, marks in RUNNERS.items()
-            for family in (FAMILIES if every else ["python"])
-            if runner == "process" or family not in NO_STAND_IN
-        ],
-    )
+    if "family" in metafunc.fixturenames:
+        metafunc.parametrize(("runner", "family"), combinations(*RUNNERS))
+    else:
+        runners = [pytest.param(name, marks=marks) for name, marks in RUNNERS.items()]
+        metafunc.parametrize("runner", runners)
 
 
 @dataclass
