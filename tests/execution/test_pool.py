@@ -21,7 +21,7 @@ from tests.execution.in_process import Init, Machine, asking
 
 pytestmark = pytest.mark.filterwarnings("error")
 
-SLOW_START_S = 0.15
+SLOW_START_S = 0.25
 
 
 @dataclass
@@ -109,7 +109,7 @@ def test_a_crowd_of_short_calls_needs_no_more_environments_though_it_waits_long(
         async with pool_of(slow_to_start, wanted_s=time.monotonic) as it:
             await it.pool.invoke(asking())
             begun = time.monotonic()
-            await asyncio.gather(*(it.call() for _ in range(4000)))
+            await asyncio.gather(*(it.call() for _ in range(8000)))
             # Longer than an environment takes to start: what used to call for another one.
             assert time.monotonic() - begun > SLOW_START_S
             assert it.machine.starts == 1

@@ -179,7 +179,7 @@ def test_one_that_was_not_taken_is_gone_when_the_end_comes_at_once(tmp_path: Pat
         async with running(function) as invoker:
             await call(invoker)
             await stood_by(invoker)
-            standbys, launch = invoker._standbys, invoker._launch(function.app.function("f"))
+            standbys, launch = invoker._standbys, invoker._launches.get(function.app.function("f"))
             assert standbys is not None
             # It was made for another one: it is being stopped when the end comes.
             assert standbys.take(replace(launch, warning="another one")) is None
