@@ -11,6 +11,7 @@ output; on standard error it reports, one line each: ``up``, ``exit N``, ``kille
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from lambdactl.execution.failures import Exit
@@ -45,6 +46,8 @@ _REDIRECTED = (
     f"exec <{PIPES}/orders >{PIPES}/output 2>{PIPES}/reports || exit 125\n" + SCRIPT.lstrip()
 )
 
+_BY_ENGINES = ("HOME", "HOSTNAME")
+
 _AWS_ENTRYPOINT = "/lambda-entrypoint.sh"
 _with_shell: dict[str, bool] = {}
 """What is known of images, by their id."""
@@ -53,12 +56,20 @@ _SIGNALLED = 128
 """A shell's status of a command that a signal ended, less the signal's number."""
 
 
-def entrypoint(command: tuple[str, ...], *, pipes: bool) -> list[str]:
+def entrypoint(
+    command: tuple[str, ...], *, pipes: bool, declared: Iterable[str] = _BY_ENGINES
+) -> list[str]:
     """The container's entrypoint, which runs ``command`` on order.
 
     :param pipes: orders and output go through the named pipes in :data:`PIPES`.
+    :param declared: names of variables that somebody has set; what the engine sets of its own
+        accord, and Lambda does not, is taken away.
     """
-    return [SHELL, "-c", _REDIRECTED if pipes else SCRIPT.lstrip(), "lambdactl", *command]
+    surplus = [name for name in _BY_ENGINES if name not in declared]
+    script = _REDIRECTED if pipes else SCRIPT.lstrip()
+    if surplus:
+        script = f"unset {' '.join(surplus)}\n{script}"
+    return [SHELL, "-c", script, "lambdactl", *command]
 
 
 def fits(engine: Engine, image: Image) -> bool:

@@ -173,7 +173,15 @@ class ContainerSandbox:
                 **configuration.of(
                     self._spec,
                     address,
-                    keeper.entrypoint(self._spec.command, pipes=pipes),
+                    keeper.entrypoint(
+                        self._spec.command,
+                        pipes=pipes,
+                        declared={
+                            *self._spec.variables,
+                            *self._spec.image.variables,
+                            *self._spec.config.get("environment", ()),
+                        },
+                    ),
                     binds={**self._spec.binds, **channel.binds},
                     stdin=not pipes,
                 )
