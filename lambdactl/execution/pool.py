@@ -28,6 +28,9 @@ PATIENCE_S = 0.01
 """So long a caller waits for an environment to come free before another one is thought of."""
 START_S = 0.05
 """What an environment's start is taken to cost, at the least."""
+LASTING_S = 1.0
+"""Callers who come faster than they are served for so long are no passing crowd: an environment
+for each of them pays, however soon each is served."""
 _WEIGHT = 0.1
 _LOADED = 0.6
 """An event loop that has to do for more than this part of the time is what callers wait for."""
@@ -70,6 +73,8 @@ class Pool:
         self._all: set[Environment] = set()
         self._waiting: deque[tuple[Slot[Environment], float]] = deque()
         """Who waits, and since when by the loop's clock."""
+        self._crowded_since = 0.0
+        """Since when there was always somebody who waits, by the loop's clock."""
         self._typical_s: float | None = None
         """How long an invocation takes, the last ones above all."""
         self._start_s = START_S
@@ -188,7 +193,10 @@ class Pool:
             raise EnvironmentStoppedError(f"{self._name} was stopped before it ran")
         loop = asyncio.get_running_loop()
         waiter: Slot[Environment] = Slot()
-        self._waiting.append((waiter, loop.time()))
+        now = loop.time()
+        if not self._waiting:
+            self._crowded_since = now
+        self._waiting.append((waiter, now))
         self._provide()
         try:
             return await waiter
@@ -246,6 +254,8 @@ class Pool:
             if (self._wanted_s() - wanted_before_s) / elapsed_s > _LOADED:
                 # They wait for us: more environments would only take more of the processor.
                 return len(self._waiting)
+            if now - self._crowded_since > LASTING_S:
+                return 0
             return int(served / elapsed_s * self._start_s)
         if now - max(self._moved_s, self._waiting[0][1]) > self._start_s:
             # The environments are busy with something longer than usual.

@@ -224,13 +224,19 @@ def _end(process: psutil.Process, child: subprocess.Popen[bytes]) -> None:
 
 
 def lambdactl(
-    root: Path, door: str, language: str, *, options: Sequence[str] = (), name: str = ""
+    root: Path,
+    door: str,
+    language: str,
+    *,
+    options: Sequence[str] = (),
+    name: str = "",
+    memory: int = 128,
 ) -> Server:
     name = name or f"lambdactl, {door}"
     folder = _folder(root, f"{name} {language}")
     (folder / "lambdactl.yaml").write_text(
         "service: bench\nfunctions:\n  hello:\n    code: .\n    handler: app.handler\n"
-        f"    runtime: {RUNTIMES[language]}\n    {TRIGGERS[door]}\n"
+        f"    runtime: {RUNTIMES[language]}\n    memory: {memory}\n    {TRIGGERS[door]}\n"
     )
     argv = [script("lambdactl"), "local", "start-api", "-p", "{port}", *options]
     return Server(name, language, folder, argv, reloads=True)
