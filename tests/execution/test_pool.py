@@ -14,7 +14,7 @@ import pytest
 from lambdactl.errors import EnvironmentStartError, EnvironmentStoppedError, ThrottledError
 from lambdactl.execution.environment import Environment
 from lambdactl.execution.invocation import InvocationResult
-from lambdactl.execution.pool import PATIENCE_S, Pool
+from lambdactl.execution.pool import LASTING_S, PATIENCE_S, Pool
 from tests.aio import other_tasks, run, settle, until
 from tests.clock import ManualClock
 from tests.execution.in_process import Init, Machine, asking
@@ -113,6 +113,25 @@ def test_a_crowd_of_short_calls_needs_no_more_environments_though_it_waits_long(
             # Longer than an environment takes to start: what used to call for another one.
             assert time.monotonic() - begun > SLOW_START_S
             assert it.machine.starts == 1
+
+    run(work())
+
+
+def test_a_crowd_that_lasts_gets_an_environment_for_each_caller() -> None:
+    """Each is served sooner than another environment starts, and yet they pay: in containers
+    each has a processor's share of its own."""
+
+    async def work() -> None:
+        async with pool_of(slow_to_start, wanted_s=lambda: 0.0) as it:
+
+            async def caller() -> None:
+                while it.machine.starts < 3:
+                    await it.pool.invoke(asking())
+
+            await it.pool.invoke(asking())
+            begun = time.monotonic()
+            await asyncio.wait_for(asyncio.gather(*(caller() for _ in range(10))), 30)
+            assert time.monotonic() - begun > LASTING_S
 
     run(work())
 
