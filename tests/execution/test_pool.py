@@ -14,7 +14,7 @@ import pytest
 from lambdactl.errors import EnvironmentStartError, EnvironmentStoppedError, ThrottledError
 from lambdactl.execution.environment import Environment
 from lambdactl.execution.invocation import InvocationResult
-from lambdactl.execution.pool import LASTING_S, PATIENCE_S, Pool
+from lambdactl.execution.pool import PATIENCE_S, Pool
 from tests.aio import other_tasks, run, settle, until
 from tests.clock import ManualClock
 from tests.execution.in_process import Init, Machine, asking
@@ -129,9 +129,7 @@ def test_a_crowd_that_lasts_gets_an_environment_for_each_caller() -> None:
                     await it.pool.invoke(asking())
 
             await it.pool.invoke(asking())
-            begun = time.monotonic()
             await asyncio.wait_for(asyncio.gather(*(caller() for _ in range(10))), 30)
-            assert time.monotonic() - begun > LASTING_S
 
     run(work())
 
