@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from lambdactl.errors import LambdactlError
+from lambdactl.errors import EnvironmentStoppedError, LambdactlError
 from lambdactl.execution import debugging, runtimes, unpacked
 from lambdactl.execution.containers.settings import ContainerSettings, Progress
 from lambdactl.execution.memory import sweep_cgroups
@@ -58,6 +58,8 @@ class Launches:
         self._making: dict[tuple[str, int], asyncio.Future[Launch]] = {}
         self._work: WorkFolder | None = None
         self._containers: Containers | None = None
+        self._one_at_a_time = threading.Lock()
+        self._closed = False
         self._clearing: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -121,7 +123,9 @@ class Launches:
     async def close(self) -> None:
         """Remove every temporary folder, and containers that are left."""
         await finished(self._clearing)
-        containers, self._containers = self._containers, None
+        with self._one_at_a_time:
+            self._closed = True
+            containers, self._containers = self._containers, None
         if containers is not None:
             await _in_daemon(containers.close)
         if self._work is not None:
@@ -187,19 +191,22 @@ class Launches:
         return launch
 
     def _engine(self, work: Path) -> Containers:
-        if self._containers is None:
-            from lambdactl.execution.containers.launch import Containers
+        from lambdactl.execution.containers.launch import Containers
 
-            self._containers = Containers(
-                self._settings,
-                shell=self._shell,
-                root=self.app.root,
-                work=work,
-                tell=self._say,
-                progress=self._progress,
-                debug_port=self._debug_port,
-            )
-        return self._containers
+        with self._one_at_a_time:
+            if self._closed:
+                raise EnvironmentStoppedError("stopped while it was being made ready")
+            if self._containers is None:
+                self._containers = Containers(
+                    self._settings,
+                    shell=self._shell,
+                    root=self.app.root,
+                    work=work,
+                    tell=self._say,
+                    progress=self._progress,
+                    debug_port=self._debug_port,
+                )
+            return self._containers
 
     def _say(self, message: str) -> None:
         """Tell the user, in the event loop."""

@@ -265,7 +265,6 @@ _FLAGS: tuple[Flag, ...] = (
     Flag("memory-swappiness", _text("mem_swappiness", values.number)),
     Flag("mount", _list("mounts", values.mount)),
     Flag("oom-score-adj", _text("oom_score_adj", values.number)),
-    Flag("pid", _text("pid_mode")),
     Flag("pids-limit", _text("pids_limit", values.number)),
     Flag("privileged", _text("privileged", values.truth), switch=True),
     Flag("publish", _publish, "p"),
@@ -314,6 +313,8 @@ _FLAGS: tuple[Flag, ...] = (
     ),
     *_refused("files are read-only but for /tmp, as on Lambda", "read-only", switch=True),
     *_refused("the first process of the container is lambdactl's own", "init", switch=True),
+    # A timeout kills all that the function can see.
+    *_refused("the first process of the container is lambdactl's own", "pid"),
     *_refused(
         "the image's own runs, or the manifest's",
         *("entrypoint", "workdir/w"),

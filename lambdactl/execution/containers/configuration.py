@@ -63,6 +63,8 @@ def of(
         "cap_drop": ["ALL"],
         "cpu_shares": max(_LEAST_SHARES, round(_SHARES * spec.memory_mb / MB_OF_A_PROCESSOR)),
         "extra_hosts": list(spec.reach.extra_hosts),
+        # An engine may be set up to put a first process of its own before ours.
+        "init": False,
         "log_config": LogConfig(type="none"),
         "mem_limit": f"{spec.memory_mb}m",
         "memswap_limit": f"{spec.memory_mb}m",
@@ -86,6 +88,8 @@ def of(
         "environment": variables,
         "labels": dict(spec.labels),
         "stdin_open": stdin,
+        # An engine that shuts down waits ten seconds for who does not end when asked.
+        "stop_signal": "SIGKILL",
         # The user's proxies (~/.docker/config.json) are no part of the declared environment.
         "use_config_proxy": False,
     }

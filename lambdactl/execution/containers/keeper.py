@@ -11,7 +11,8 @@ output; on standard error it reports, one line each: ``up``, ``exit N``, ``kille
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import signal
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from lambdactl.execution.failures import Exit
@@ -27,17 +28,26 @@ TELEMETRY_FD = 3
 RUN, KILL = b"run\n", b"kill\n"
 UP, KILLED, EXIT = "up", "killed", "exit "
 
-# kill -1 is everybody but this first process. Whoever is left of a runtime that has ended is
-# killed by the order that follows it. `wait` without a name also takes in the orphans. The inner
-# shell keeps what the outer one says of a killed child ("Killed") out of the function's output.
+# Nowhere but in a container's own tree of processes: kill -1 is everybody but the first process and
+# the caller. So the orders are read by the second process, and the first one only waits: which
+# also takes in what daemons leave, that would fill the table of processes. Whoever is left of a
+# runtime that has ended is killed by the order that follows it. `killed` is said when nobody is
+# left, not even dying: who is, has memory. The inner shell keeps what the outer one says of a
+# killed child ("Killed") out of the function's output.
 SCRIPT = """
-echo up >&2
-while read -r order; do
-  case $order in
-    run) { (exec "$@" </dev/null 2>&1 3>&1); echo "exit $?" >&2; } & ;;
-    kill) kill -9 -1 2>/dev/null; wait; echo killed >&2 ;;
-  esac
-done
+[ $$ = 1 ] || exit 125
+exec 4<&0 </dev/null
+{
+  echo up >&2
+  while read -r order; do
+    case $order in
+      run) { (exec "$@" </dev/null 2>&1 3>&1); echo "exit $?" >&2; } & ;;
+      kill) while kill -9 -1 2>/dev/null; do wait; done; echo killed >&2 ;;
+    esac
+  done
+} <&4 4<&- &
+exec 4<&-
+wait
 """
 
 PIPES = "/run/lambdactl"
@@ -54,6 +64,7 @@ _with_shell: dict[str, bool] = {}
 
 _SIGNALLED = 128
 """A shell's status of a command that a signal ended, less the signal's number."""
+_SIGNALS = frozenset(signal.valid_signals())
 
 
 def entrypoint(
@@ -72,26 +83,27 @@ def entrypoint(
     return [SHELL, "-c", script, "lambdactl", *command]
 
 
-def fits(engine: Engine, image: Image) -> bool:
+def fits(engine: Engine, image: Image, labels: Mapping[str, str]) -> bool:
     """Whether the image has the shell. Blocks.
 
+    :param labels: of the container that is made (and not started) to find out.
     :raises EngineError: the engine does not answer.
     """
     if image.entrypoint[:1] == (_AWS_ENTRYPOINT,):
         # A shell script itself.
         return True
     if image.id not in _with_shell:
-        _with_shell[image.id] = _look(engine, image)
+        _with_shell[image.id] = _look(engine, image, labels)
     return _with_shell[image.id]
 
 
-def _look(engine: Engine, image: Image) -> bool:
+def _look(engine: Engine, image: Image, labels: Mapping[str, str]) -> bool:
     from docker.errors import NotFound
 
     from lambdactl.execution.containers.engine import explained
 
     try:
-        made = engine.client.create_container(image.id, command=["true"])
+        made = engine.client.create_container(image.id, command=["true"], labels=dict(labels))
         try:
             engine.client.get_archive(made["Id"], SHELL)[0].close()
         except NotFound:
@@ -105,7 +117,10 @@ def _look(engine: Engine, image: Image) -> bool:
 
 def exit_of(report: str) -> Exit:
     """What ``exit N`` says of how the runtime ended."""
-    status = int(report.removeprefix(EXIT))
-    if status > _SIGNALLED:
-        return Exit(signal=status - _SIGNALLED)
-    return Exit(status=status)
+    return how(int(report.removeprefix(EXIT)))
+
+
+def how(status: int) -> Exit:
+    """What a shell's, or the engine's, status of a process says of how it ended."""
+    number = status - _SIGNALLED
+    return Exit(signal=number) if number in _SIGNALS else Exit(status=status)

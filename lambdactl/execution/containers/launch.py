@@ -187,7 +187,7 @@ class Containers:
             user=_user(engine, task),
             folders=tuple((stat.st_dev, stat.st_ino) for stat in map(os.stat, bound)),
             arguments=arguments.parse(self._settings.docker_args),
-            has_shell=keeper.fits(engine, image),
+            has_shell=keeper.fits(engine, image, labels.labels(self._work, function.name)),
             debug_port=port,
             debugger=debugger,
         )

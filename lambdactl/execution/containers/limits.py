@@ -84,8 +84,7 @@ class Limits:
         if self._shared and self._runs > 1 and not self._processor_limited:
             self._processor_limited = True
             loop.call_later(_UNLIMITED_S, self._begin_limiting, self._container)
-        if self._watch is None and self._group is not None:
-            self._watch = loop.call_later(_WATCH_S, self._check)
+        self._look_closely()
 
     def end(self) -> None:
         """It is over."""
@@ -121,6 +120,10 @@ class Limits:
         """Wait for what is still asked of the engine."""
         await finished(self._tasks)
 
+    def _look_closely(self) -> None:
+        if self._watch is None and self._group is not None:
+            self._watch = asyncio.get_running_loop().call_later(_WATCH_S, self._check)
+
     async def _find_group(self) -> None:
         client, container = self._spec.engine.client, self._container
         try:
@@ -131,6 +134,8 @@ class Limits:
         if container == self._container:
             self._pid = state["Pid"]
             self._group = usage.find(self._pid, container)
+            if self._busy:
+                self._look_closely()
 
     def _begin_limiting(self, container: str) -> None:
         if container and container == self._container and self._processor_limited:

@@ -11,7 +11,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from lambdactl.errors import LambdactlError
-from lambdactl.execution.containers import configuration
+from lambdactl.execution.containers import configuration, keeper
 from lambdactl.execution.containers.channels import AttachChannel
 from lambdactl.execution.containers.engine import explained
 from lambdactl.execution.containers.limits import Limits
@@ -144,10 +144,9 @@ class PlainSandbox:
             return
         if status == _SIGNALLED + _KILLED:
             self._limits.killed()
-        how = Exit(signal=status - _SIGNALLED) if status > _SIGNALLED else Exit(status=status)
         self.drain()
         if self._on_exit is not None:
-            self._on_exit(how)
+            self._on_exit(keeper.how(status))
 
     def _exceeded(self) -> None:
         keep(self._tasks, self._kill_for_memory())

@@ -84,7 +84,9 @@ class ContainerSandbox:
         self._killed: asyncio.Future[None] | None = None
         self._limits = Limits(spec, self._exceeded)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._making: asyncio.Future[None] | None = None
         self._running = False
+        self._starts = 0
 
     # Sandbox
 
@@ -94,12 +96,17 @@ class ContainerSandbox:
         loop = asyncio.get_running_loop()
         self._parser = OutputParser(on_output)
         self._on_exit = on_exit
-        self._up = loop.create_future()
+        up = self._up = loop.create_future()
         channel = self._channel = self._new_channel()
+        making = in_thread(self._make, address, channel, loop)
+        self._making = asyncio.ensure_future(making)
         try:
-            await in_thread(self._make, address, channel, loop)
-            await asyncio.wait_for(self._up, _PATIENCE_S)
+            await asyncio.shield(self._making)
+            await asyncio.wait_for(up, _PATIENCE_S)
         except BaseException as error:
+            if not up.cancel():
+                # Its own error is no news any more.
+                up.exception()
             await self._remove()
             if isinstance(error, TimeoutError):
                 raise EngineError(
@@ -113,6 +120,7 @@ class ContainerSandbox:
         if self._channel is None:
             raise EnvironmentStartError("the container ended before the runtime was started")
         self._running = True
+        self._starts += 1
         self._channel.order(keeper.RUN)
         self._limits.started()
 
@@ -187,6 +195,9 @@ class ContainerSandbox:
                 )
             )
             self._container = made["Id"]
+            if self._channel is not channel:
+                # Given up meanwhile, by who waits for us to remove it.
+                return
             channel.open(client, self._container, loop)
             client.start(self._container)
         except Exception as error:
@@ -194,14 +205,17 @@ class ContainerSandbox:
 
     async def _remove(self) -> None:
         channel, self._channel = self._channel, None
-        container, self._container = self._container, ""
         self._limits.closed()
         if channel is not None:
             channel.drain()
             # The keeper ends, and with it the container.
             channel.close()
+        if self._making is not None and not self._making.done():
+            # A thread can't be stopped, and what it makes must be removed.
+            await asyncio.wait({self._making})
+        container, self._container = self._container, ""
         if container:
-            await in_thread(configuration.remove, self._spec.engine.client, container)
+            await self._remove_rest(container)
 
     def _output(self, data: bytes) -> None:
         if self._parser is not None:
@@ -229,11 +243,10 @@ class ContainerSandbox:
         running, self._running = self._running, False
         channel, self._channel = self._channel, None
         container, self._container = self._container, ""
-        for waited_for in (self._up, self._killed):
-            if waited_for is not None and not waited_for.done():
-                waited_for.set_exception(
-                    EnvironmentStartError("the container ended as it was started")
-                )
+        if self._up is not None and not self._up.done():
+            self._up.set_exception(EnvironmentStartError("the container ended as it was started"))
+        if self._killed is not None and not self._killed.done():
+            self._killed.set_result(None)
         if channel is not None:
             channel.drain()
             channel.close()
@@ -245,6 +258,8 @@ class ContainerSandbox:
             self._limits.stop()
 
     async def _remove_rest(self, container: str) -> None:
+        # Of an engine that is gone nothing can be removed. The keeper ends by itself, and what
+        # stays all the same is swept by the next lambdactl.
         with contextlib.suppress(EngineError):
             await in_thread(configuration.remove, self._spec.engine.client, container)
 
@@ -252,6 +267,9 @@ class ContainerSandbox:
         keep(self._tasks, self._kill_runtime())
 
     async def _kill_runtime(self) -> None:
+        start = self._starts
+        if not self._running:
+            return
         await self.kill()
-        if self._on_exit is not None:
+        if self._on_exit is not None and self._starts == start:
             self._on_exit(Exit(signal=_KILLED))

@@ -87,9 +87,8 @@ HOST: dict[str, dict[str, Any]] = {
     },
     "--security-opt seccomp=unconfined": {"security_opt": ["seccomp=unconfined"]},
     "--link db:database": {"links": [("db", "database")]},
-    "--ipc=host --pid host --uts host --userns=host": {
+    "--ipc=host --uts host --userns=host": {
         "ipc_mode": "host",
-        "pid_mode": "host",
         "uts_mode": "host",
         "userns_mode": "host",
     },
@@ -174,6 +173,8 @@ REFUSED = {
     "--platform linux/arm64": "`architecture` in the manifest",
     "--read-only": "as on Lambda",
     "--init": "the first process",
+    "--pid host": "the first process",
+    "--pid=container:database": "the first process",
     "--log-driver none": "the log itself",
     "--restart always": "itself",
     "--health-cmd true": "whether a function is well",
