@@ -26,7 +26,10 @@ def from_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise EventError(f"there is no event file {path}") from None
+        raise EventError(
+            f"there is no event file {path}",
+            hint="the event itself goes with --event-json" if str(path)[:1] in "{[" else None,
+        ) from None
     except IsADirectoryError:
         raise EventError(f"the event {path} is a folder") from None
     except OSError as error:

@@ -20,7 +20,7 @@ from tests.start_api import Served, start_api
 pytestmark = [pytest.mark.container, pytest.mark.slow]
 
 APP = """
-import os, one, two
+import os, resource, one, two
 
 def handler(event, context):
     return {
@@ -31,6 +31,7 @@ def handler(event, context):
         "name": os.uname().nodename,
         "colour": os.environ.get("COLOUR"),
         "task": os.environ["LAMBDA_TASK_ROOT"],
+        "files": resource.getrlimit(resource.RLIMIT_NOFILE),
     }
 """
 DOCKERFILE = """
@@ -99,8 +100,9 @@ def test_a_container_as_the_options_say(project: Path, network: str) -> None:
         *("layered", "--container", "--docker-network", network),
         *("--add-host", "db.local:10.0.0.7"),
         *("--docker-arg", "-v ./more:/more:ro", "--docker-arg", "-e", "--docker-arg", "COLOUR=red"),
-        *("--docker-arg", "--hostname=box"),
+        *("--docker-arg", "--hostname=box --ulimit nofile=2048:4096"),
     )
+    assert got["files"] == [2048, 4096]
     assert (got["layers"], got["task"]) == (["one", "two"], "/var/task")
     assert (got["mounted"], got["name"], got["colour"]) == (True, "box", "red")
     assert got["hosts"][got["hosts"].index("db.local") - 1] == "10.0.0.7"

@@ -36,6 +36,9 @@ def test_a_files_bytes_are_the_event(tmp_path: Path) -> None:
 def test_a_missing_file_or_a_folder_is_the_users_mistake(tmp_path: Path) -> None:
     with pytest.raises(EventError, match="there is no event file"):
         from_file(tmp_path / "missing.json")
+    with pytest.raises(EventError) as caught:
+        from_file(Path('{"id": 7}'))
+    assert caught.value.hint == "the event itself goes with --event-json"
     with pytest.raises(EventError, match="is a folder"):
         from_file(tmp_path)
     (tmp_path / "file").touch()

@@ -102,6 +102,8 @@ def of(
         host["port_bindings"] = {spec.port: ("127.0.0.1", spec.port)}
     _mix(config, spec.config)
     _mix(host, spec.host_config)
+    # A limit said twice is lowered first, and can't be raised again.
+    host["ulimits"] = list({limit["Name"]: limit for limit in host["ulimits"]}.values())
     host["mounts"] = [*mounts, *host.get("mounts", [])]
     config["host_config"] = HostConfig(version=spec.engine.client.api_version, **host)
     return config

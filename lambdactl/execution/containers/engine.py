@@ -30,7 +30,9 @@ CALL_S = 120
 _CONNECTIONS = 64
 """Kept for the next call: many environments start at once."""
 
-_PROCESSES_NEED_NONE = "functions run without one as processes: leave out `--container`"
+_PROCESSES_NEED_NONE = (
+    "without one functions run as processes (`--no-container`), but for images, Java and .NET"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def connect(shell: Mapping[str, str], *, root: Path = ROOT) -> Engine:
     raise EngineError(
         "no container engine found: neither DOCKER_HOST, DOCKER_CONTEXT nor a Docker context is "
         f"set, and there is no {_listed(looked_at)}",
-        hint=f"start Docker (or podman, colima, Finch ...), or {_PROCESSES_NEED_NONE}",
+        hint=f"start Docker (or podman, colima, Finch ...); {_PROCESSES_NEED_NONE}",
     )
 
 

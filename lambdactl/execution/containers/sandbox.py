@@ -111,7 +111,7 @@ class ContainerSandbox:
             if isinstance(error, TimeoutError):
                 raise EngineError(
                     f"the container of {self._spec.image.reference} does not come up",
-                    hint="`docker ps -a` and `docker logs` may say why",
+                    hint="the engine may be busy (`docker ps`, `docker stats`); try again",
                 ) from error
             raise
         self._limits.opened(self._container)

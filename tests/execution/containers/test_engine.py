@@ -115,7 +115,7 @@ def test_a_context_that_is_not_there_is_said_so(machine: Path) -> None:
         connect(shell(machine, DOCKER_CONTEXT="nope"), root=machine)
     assert "'nope'" in caught.value.message
     assert "docker context ls" in str(caught.value.hint)
-    assert "as processes" in str(caught.value.hint)
+    assert "as processes (`--no-container`)" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"Endpoints": {}}', '{"Endpoints": 3}'])
