@@ -240,7 +240,7 @@ def test_without_an_engine_one_line_says_what_was_looked_for(machine: Path) -> N
     for word in ("DOCKER_HOST", "DOCKER_CONTEXT", "docker.sock", "other known sockets"):
         assert word in caught.value.message
     assert "as processes" in str(caught.value.hint)
-    assert "--container" in str(caught.value.hint)
+    assert "--no-container" in str(caught.value.hint)
 
 
 @pytest.fixture
