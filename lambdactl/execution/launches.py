@@ -59,7 +59,8 @@ class Launches:
         self._work: WorkFolder | None = None
         self._containers: Containers | None = None
         self._one_at_a_time = threading.Lock()
-        self._closed = False
+        self._life = 0
+        """How often all this was closed."""
         self._clearing: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -83,7 +84,7 @@ class Launches:
         :raises LambdactlError: it can't be.
         """
         if function.name not in self._known:
-            self._known[function.name] = self._make(function)
+            self._known[function.name] = self._make(function, self._life)
         return self._known[function.name]
 
     async def prepare(self, name: str) -> None:
@@ -124,7 +125,7 @@ class Launches:
         """Remove every temporary folder, and containers that are left."""
         await finished(self._clearing)
         with self._one_at_a_time:
-            self._closed = True
+            self._life += 1
             containers, self._containers = self._containers, None
         if containers is not None:
             await _in_daemon(containers.close)
@@ -141,7 +142,9 @@ class Launches:
         if key not in self._making:
             self._work_folder()
             self._loop = asyncio.get_running_loop()
-            making = self._making[key] = _in_daemon(functools.partial(self._make, function))
+            making = self._making[key] = _in_daemon(
+                functools.partial(self._make, function, self._life)
+            )
             making.add_done_callback(lambda made: self._made(key, made))
         return self._making[key]
 
@@ -158,7 +161,7 @@ class Launches:
             or unpacked.has_remote_layers(function, self.app)
         )
 
-    def _make(self, function: Function) -> Launch:
+    def _make(self, function: Function, life: int) -> Launch:
         """In a thread, where it takes its time."""
         if self.variables:
             function = dataclasses.replace(
@@ -174,7 +177,7 @@ class Launches:
         )
         launch: Launch
         if task is None or runtimes.contained(function):
-            launch = self._engine(work).prepare(function, task, opt)
+            launch = self._engine(work, life).prepare(function, task, opt)
         else:
             launch = runtimes.prepare(
                 function,
@@ -190,11 +193,12 @@ class Launches:
             self._say(launch.warning)
         return launch
 
-    def _engine(self, work: Path) -> Containers:
+    def _engine(self, work: Path, life: int) -> Containers:
         from lambdactl.execution.containers.launch import Containers
 
         with self._one_at_a_time:
-            if self._closed:
+            if self._life != life:
+                # Nobody would close what is opened now.
                 raise EnvironmentStoppedError("stopped while it was being made ready")
             if self._containers is None:
                 self._containers = Containers(

@@ -11,16 +11,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import shutil
 import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from lambdactl.execution.containers import keeper
+from lambdactl.execution.containers.attach import AttachStream
 
 if TYPE_CHECKING:
     import docker
@@ -32,7 +34,9 @@ _READ_BYTES = 256 * 1024
 _PIPE_BYTES = 1024 * 1024
 _STDOUT = 1
 _QUIET_S = 0.005
-_LONGEST_DRAIN_S = 0.02
+_LONGEST_QUIET_S = 0.02
+_LONGEST_MARK_S = 0.1
+"""A function that has used up its share of a processor holds its keeper up for so long."""
 
 
 class Channel(Protocol):
@@ -86,7 +90,7 @@ class PipeChannel:
         self._orders = os.open(self._folder / "orders", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self._output = self._reader("output")
         self._reports = self._reader("reports")
-        self._widen(self._output)
+        self._output_size = self._widen(self._output)
         self.binds: Mapping[str, str] = {str(self._folder): keeper.PIPES}
         self._loop.add_reader(self._output, self._read_output)
         self._loop.add_reader(self._reports, self._read_reports)
@@ -95,12 +99,14 @@ class PipeChannel:
         return os.open(self._folder / name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
     @staticmethod
-    def _widen(pipe: int) -> None:
+    def _widen(pipe: int) -> int:
+        """How much it takes at most."""
         import fcntl
 
         if hasattr(fcntl, "F_SETPIPE_SZ"):
             with contextlib.suppress(OSError):
                 fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        return _PIPE_BYTES
 
     def open(
         self, client: docker.APIClient, container: str, loop: asyncio.AbstractEventLoop
@@ -113,8 +119,10 @@ class PipeChannel:
                 os.write(self._orders, order)
 
     def drain(self) -> None:
-        while self._output >= 0 and self._take_output():
-            pass
+        # What has been written by now is no more than fits; somebody may write for ever.
+        left = self._output_size
+        while left > 0 and self._output >= 0:
+            left -= len(self._take_output() or b"") or left
 
     def close(self) -> None:
         if self._orders < 0:
@@ -154,60 +162,116 @@ class PipeChannel:
 
 
 class AttachChannel:
-    """A :class:`Channel` over the engine's attach stream.
+    """A :class:`Channel` over the engine's attach stream, which is read in a thread.
 
-    The stream is read in a thread. :meth:`drain` waits until nothing has come for a moment: how
-    much is still on its way is known to nobody.
+    How much of the output is still on its way nobody knows. So a keeper is told to write a mark
+    after it, and :meth:`drain` waits for that; without a keeper, until nothing has come for a
+    moment.
+
+    :param keeper_listens: there is a keeper.
     """
 
-    def __init__(self, on_output: OnBytes, on_report: OnReport, on_end: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        on_output: OnBytes,
+        on_report: OnReport,
+        on_end: Callable[[], None],
+        *,
+        keeper_listens: bool = True,
+    ) -> None:
         self.binds: Mapping[str, str] = {}
         self._on_output = on_output
         self._on_report = on_report
         self._on_end = on_end
-        self._socket: Any = None
+        self._keeper_listens = keeper_listens
+        self._stream: AttachStream | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._came: deque[tuple[int, bytes]] = deque()
         self._rest = b""
-        self._closed = False
+        self._mark = secrets.token_hex(16).encode() + b"\n"
+        self._marks = threading.Condition()
+        self._marks_asked = self._marks_seen = 0
+        self._held = b""
+        """Output that may be the beginning of a mark."""
+        self._over = self._closed = False
 
     def open(
         self, client: docker.APIClient, container: str, loop: asyncio.AbstractEventLoop
     ) -> None:
         self._loop = loop
-        self._socket = client.attach_socket(
-            container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-        )
+        self._stream = AttachStream(client, container)
         name = f"lambdactl-{container[:12]}"
         threading.Thread(target=self._read, name=name, daemon=True).start()
+        if self._closed:
+            self._stream.close()
 
     def order(self, order: bytes) -> None:
-        if self._socket is not None:
-            with contextlib.suppress(OSError):
-                _raw(self._socket).sendall(order)
+        if self._stream is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self._stream.send(order)
 
     def drain(self) -> None:
-        end = time.monotonic() + _LONGEST_DRAIN_S
+        if self._keeper_listens:
+            self._wait_for_mark()
+        else:
+            self._wait_for_quiet()
+        self._take()
+
+    def close(self) -> None:
+        self._closed = True
+        if self._stream is not None:
+            self._stream.close()
+
+    def _wait_for_mark(self) -> None:
+        if self._stream is None or self._closed:
+            return
+        with self._marks:
+            if self._over:
+                return
+            self._marks_asked += 1
+            wanted = self._marks_asked
+            self.order(keeper.MARK + self._mark)
+            self._marks.wait_for(lambda: self._over or self._marks_seen >= wanted, _LONGEST_MARK_S)
+
+    def _wait_for_quiet(self) -> None:
+        end = time.monotonic() + _LONGEST_QUIET_S
         self._take()
         while time.monotonic() < end:
             time.sleep(_QUIET_S)
             if not self._take():
                 return
 
-    def close(self) -> None:
-        self._closed = True
-        if self._socket is not None:
-            with contextlib.suppress(OSError):
-                self._socket.close()
-
     def _read(self) -> None:
         """In a thread of its own, until the container or lambdactl ends."""
-        assert self._loop is not None
+        assert self._stream is not None
         with contextlib.suppress(OSError, ValueError):
-            for stream, data in _frames(self._socket):
-                self._came.append((stream, data))
+            for kind, data in self._stream.frames():
+                with self._marks:
+                    rest = self._without_marks(data) if kind == _STDOUT else data
+                    if rest:
+                        self._came.append((kind, rest))
+                    self._marks.notify_all()
                 self._call(self._take)
+        with self._marks:
+            if self._held:
+                self._came.append((_STDOUT, self._held))
+            self._over = True
+            self._marks.notify_all()
         self._call(self._ended)
+
+    def _without_marks(self, data: bytes) -> bytes:
+        """What of ``data``, and of what was held before, is output for sure."""
+        if self._marks_asked == self._marks_seen:
+            return data
+        *parts, last = (self._held + data).split(self._mark)
+        self._marks_seen += len(parts)
+        held = 0
+        if self._marks_asked > self._marks_seen:
+            longest = min(len(last), len(self._mark) - 1)
+            sizes = range(longest, 0, -1)
+            held = next((n for n in sizes if last.endswith(self._mark[:n])), 0)
+        self._held = last[len(last) - held :]
+        return b"".join((*parts, last[: len(last) - held]))
 
     def _call(self, work: Callable[[], object]) -> None:
         assert self._loop is not None
@@ -221,7 +285,7 @@ class AttachChannel:
         while self._came:
             stream, data = self._came.popleft()
             any_came = True
-            if stream == _STDOUT:
+            if stream == _STDOUT or not self._keeper_listens:
                 self._on_output(data)
             else:
                 self._rest = _report_lines(self._rest + data, self._on_report)
@@ -231,17 +295,6 @@ class AttachChannel:
         self._take()
         if not self._closed:
             self._on_end()
-
-
-def _raw(socket: Any) -> Any:
-    """The socket below the wrappers that http.client puts around it."""
-    return getattr(socket, "_sock", socket)
-
-
-def _frames(socket: Any) -> Iterator[tuple[int, bytes]]:
-    from docker.utils.socket import frames_iter_no_tty
-
-    yield from frames_iter_no_tty(socket)
 
 
 def _report_lines(data: bytes, on_report: OnReport) -> bytes:

@@ -7,6 +7,7 @@ And it ends with lambdactl: an order that can't come any more ends the container
 
 Orders come on its standard input, one a line. The function's output is what it has as standard
 output; on standard error it reports, one line each: ``up``, ``exit N``, ``killed``.
+A mark is written to the output.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ SHELL = "/bin/sh"
 TELEMETRY_FD = 3
 """The runtime's own log channel (``_LAMBDA_TELEMETRY_LOG_FD``) leads where its output goes."""
 
-RUN, KILL = b"run\n", b"kill\n"
+RUN, KILL, MARK = b"run\n", b"kill\n", b"mark "
 UP, KILLED, EXIT = "up", "killed", "exit "
 
 # Nowhere but in a container's own tree of processes: kill -1 is everybody but the first process and
@@ -39,8 +40,9 @@ SCRIPT = """
 exec 4<&0 </dev/null
 {
   echo up >&2
-  while read -r order; do
+  while read -r order mark; do
     case $order in
+      mark) echo "$mark" ;;
       run) { (exec "$@" </dev/null 2>&1 3>&1); echo "exit $?" >&2; } & ;;
       kill) while kill -9 -1 2>/dev/null; do wait; done; echo killed >&2 ;;
     esac

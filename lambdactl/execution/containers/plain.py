@@ -90,7 +90,12 @@ class PlainSandbox:
 
     async def _make(self) -> None:
         loop = asyncio.get_running_loop()
-        channel = AttachChannel(self._output, lambda report: None, lambda: self._ended(channel))
+        channel = AttachChannel(
+            self._output,
+            lambda report: None,
+            lambda: self._ended(channel),
+            keeper_listens=False,
+        )
         client = self._spec.engine.client
 
         def make() -> str:

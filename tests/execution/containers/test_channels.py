@@ -1,0 +1,221 @@
+"""Orders, output and reports: over named pipes, and over the other ways that lead to an engine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lambdactl.execution.containers import keeper
+from lambdactl.execution.containers.channels import PipeChannel
+from lambdactl.execution.containers.settings import ContainerSettings
+from tests.execution.containers import certificates, forwarding
+from tests.execution.containers.running import engine, running
+
+DEADLINE_S = 20
+
+
+class Pipes:
+    """A channel of pipes and its other ends; made in an event loop."""
+
+    def __init__(self, folder: Path, *, slow_s: float = 0.0) -> None:
+        self.output = b""
+        self.reports: list[str] = []
+        self.ended = False
+        self._slow_s = slow_s
+        self.channel = PipeChannel(folder, self._take, self.reports.append, self._end)
+        ((here, there),) = self.channel.binds.items()
+        assert there == keeper.PIPES
+        self.folder = Path(here)
+
+    def _take(self, data: bytes) -> None:
+        self.output += data[-100:]
+        time.sleep(self._slow_s)
+
+    def _end(self) -> None:
+        self.ended = True
+
+    def open(self, name: str, flags: int = os.O_WRONLY) -> int:
+        return os.open(self.folder / name, flags)
+
+
+async def until(check: Callable[[], object]) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while not check():  # noqa: ASYNC110 (nobody tells)
+            await asyncio.sleep(0.005)
+
+
+def test_what_is_written_is_there_at_the_next_drain(tmp_path: Path) -> None:
+    async def work() -> None:
+        pipes = Pipes(tmp_path)
+        output = pipes.open("output")
+        for number in range(200):
+            os.write(output, b"%d\n" % number)
+            pipes.channel.drain()
+            assert pipes.output.endswith(b"\n%d\n" % number) or not number
+        os.close(output)
+        pipes.channel.close()
+
+    asyncio.run(work())
+
+
+def test_a_drain_takes_all_that_a_pipe_can_hold(tmp_path: Path) -> None:
+    async def work() -> None:
+        pipes = Pipes(tmp_path)
+        output = pipes.open("output", os.O_WRONLY | os.O_NONBLOCK)
+        written = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                written += os.write(output, b"x" * 65536)
+        pipes.channel.drain()
+        assert written >= 65536
+        assert pipes.channel._take_output() is None, "nothing is left in it"
+        os.close(output)
+        pipes.channel.close()
+
+    asyncio.run(work())
+
+
+def test_a_drain_ends_however_long_somebody_goes_on_writing(tmp_path: Path) -> None:
+    async def work() -> None:
+        pipes = Pipes(tmp_path, slow_s=0.002)
+        output = pipes.open("output")
+        # Ends by itself, where a drain would not.
+        endless = await asyncio.create_subprocess_exec(
+            "timeout", str(DEADLINE_S), "yes", stdout=output
+        )
+        os.close(output)
+        await until(lambda: pipes.output)
+        begun = time.monotonic()
+        pipes.channel.drain()
+        assert time.monotonic() - begun < DEADLINE_S / 2
+        endless.kill()
+        await endless.wait()
+        pipes.channel.close()
+
+    asyncio.run(work())
+
+
+def test_reports_come_one_by_one_however_they_are_cut(tmp_path: Path) -> None:
+    async def work() -> None:
+        pipes = Pipes(tmp_path)
+        reports = pipes.open("reports")
+        for part in (b"u", b"p\nexit", b" 7\nkilled\ne"):
+            os.write(reports, part)
+            await asyncio.sleep(0.02)
+        await until(lambda: len(pipes.reports) == 3)
+        assert pipes.reports == ["up", "exit 7", "killed"]
+        assert not pipes.ended
+        os.close(reports)
+        await until(lambda: pipes.ended)
+        pipes.channel.close()
+
+    asyncio.run(work())
+
+
+def test_orders_end_with_the_channel_and_its_folder_too(tmp_path: Path) -> None:
+    async def work() -> None:
+        pipes = Pipes(tmp_path)
+        orders = pipes.open("orders", os.O_RDONLY)
+        pipes.channel.order(keeper.RUN)
+        pipes.channel.order(keeper.KILL)
+        assert os.read(orders, 100) == b"run\nkill\n"
+        pipes.channel.close()
+        assert os.read(orders, 100) == b"", "nobody can give an order any more"
+        pipes.channel.close()
+        pipes.channel.order(keeper.RUN)
+        pipes.channel.drain()
+
+    asyncio.run(work())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_any_user_of_an_image_can_open_the_pipes(tmp_path: Path) -> None:
+    async def work() -> None:
+        before = os.umask(0o077)
+        try:
+            pipes = Pipes(tmp_path)
+        finally:
+            os.umask(before)
+        assert pipes.folder.stat().st_mode & 0o777 == 0o755
+        assert {path.stat().st_mode & 0o777 for path in pipes.folder.iterdir()} == {0o666}
+        pipes.channel.close()
+
+    asyncio.run(work())
+
+
+# Through an engine.
+
+WAYS = ("tcp", "tls", "ssh")
+
+
+@pytest.fixture
+def way(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ContainerSettings]:
+    """The machine's engine, reached so that containers' pipes can't be ours."""
+    with engine() as client:
+        gateway = client.inspect_network("bridge")["IPAM"]["Config"][0]["Gateway"]
+    settings = ContainerSettings(host=gateway)
+    if request.param == "ssh":
+        (tmp_path / "bin").mkdir()
+        forwarding.ssh(tmp_path / "bin")
+        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+        monkeypatch.setenv("DOCKER_HOST", "ssh://elsewhere")
+        yield settings
+        return
+    context = None
+    if request.param == "tls":
+        certificates.make(tmp_path)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tmp_path / "server.pem")
+        context.load_verify_locations(tmp_path / "ca.pem")
+        context.verify_mode = ssl.CERT_REQUIRED
+        monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+        monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path))
+    with forwarding.forwarded(context) as port:
+        monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{port}")
+        yield settings
+
+
+@pytest.mark.container
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS, indirect=True)
+def test_logs_are_whole_and_in_order_and_there_with_the_answer(
+    way: ContainerSettings, tmp_path: Path
+) -> None:
+    many = "for number in range(event['lines']): print(number)"
+    with running(tmp_path / "code", options={"containers": way}) as ran:
+        for lines in (1, 3, 2000):
+            ran.lines.clear()
+            assert ran.call(many, lines=lines).function_error is None
+            assert ran.printed == [b"%d" % number for number in range(lines)]
+            assert ran.lines[-1].text.startswith(b"REPORT ")
+        ran.lines.clear()
+        for number in range(20):
+            ran.call("import sys; sys.stdout.write(event['text'])", text=f"no end {number}")
+        # Each is with its own invocation, though no line ended.
+        assert ran.printed == [b"no end %d" % number for number in range(20)]
+        ran.lines.clear()
+        ran.call(
+            "open('/tmp/kept', 'w'); print('last words', flush=True); import os; os._exit(255)"
+        )
+        assert ran.printed[0] == b"last words"
+        assert ran.call("import os; result = os.path.exists('/tmp/kept')").json() is True
+
+
+@pytest.mark.container
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["tcp"], indirect=True)
+def test_a_timeout_over_the_attach_stream(way: ContainerSettings, tmp_path: Path) -> None:
+    with running(tmp_path / "code", options={"containers": way}, timeout_s=2) as ran:
+        result = ran.call("open('/tmp/kept', 'w'); import time; print('x'); time.sleep(30)")
+        assert result.json()["errorType"] == "Sandbox.Timedout"
+        assert ran.printed[0] == b"x"
+        assert ran.call("import os; result = os.path.exists('/tmp/kept')").json() is True
