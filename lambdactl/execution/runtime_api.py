@@ -20,6 +20,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol
 
+from lambdactl.errors import EnvironmentStartError
 from lambdactl.execution import failures, refusals
 from lambdactl.execution.http1 import Connection, Request
 from lambdactl.execution.invocation import MAX_PAYLOAD_BYTES
@@ -103,9 +104,17 @@ class RuntimeApi:
 
     async def open(self, host: str = "127.0.0.1", listen: str | None = None) -> str:
         """Listen on a free port of ``listen`` [``host``], which the runtime calls ``host``; returns
-        ``host:port`` (AWS_LAMBDA_RUNTIME_API)."""
+        ``host:port`` (AWS_LAMBDA_RUNTIME_API).
+
+        :raises EnvironmentStartError: this machine gives no socket there.
+        """
         loop = asyncio.get_running_loop()
-        listening = bound(listen or host)
+        try:
+            listening = bound(listen or host)
+        except OSError as error:
+            raise EnvironmentStartError(
+                f"can't listen on {listen or host} for the runtime: {error.strerror or error}"
+            ) from error
         self._server = await loop.create_server(self._connect, sock=listening, backlog=16)
         port = self._server.sockets[0].getsockname()[1]
         self.address = f"{host}:{port}"

@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 
-from lambdactl.execution.runtime_api import State, valid_error_type
+from lambdactl.errors import EnvironmentStartError
+from lambdactl.execution.runtime_api import RuntimeApi, State, valid_error_type
 from tests.aio import run, settle, until
 from tests.execution.wire import INIT_ERROR, NEXT, Client, error_of, event, response_of, served
 
@@ -260,3 +262,12 @@ def test_after_close_nobody_is_connected_and_nobody_can() -> None:
                 await api.connect()
 
     run(work())
+
+
+def test_an_address_that_gives_no_socket_is_told() -> None:
+    class Nobody:
+        """Never told anything: no runtime calls."""
+
+    api = RuntimeApi(cast(Any, Nobody()))
+    with pytest.raises(EnvironmentStartError, match="can't listen on no address for the runtime"):
+        run(api.open("name", "no address"))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lambdactl.execution.containers.engine import explained
+from lambdactl.execution.containers import labels
+from lambdactl.execution.containers.explaining import explained
 from lambdactl.execution.containers.keeper import TELEMETRY_FD
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ _LEAST_SHARES = 2
 OPEN_FILES = 1024
 PROCESSES = 1024
 """https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
-
-_NOT_FOUND, _CONFLICT = 404, 409
-_GONE_S = 10.0
 
 
 def processor_quota(memory_mb: int) -> int:
@@ -126,28 +123,7 @@ def remove(client: docker.APIClient, container: str) -> None:
 
     :raises EngineError: the engine is gone, or refuses.
     """
-    from docker.errors import APIError
-
     try:
-        client.remove_container(container, force=True, v=True)
-    except APIError as error:
-        if error.status_code == _NOT_FOUND:
-            return
-        if error.status_code != _CONFLICT:
-            raise explained(error, "remove a container") from error
-        _wait_until_gone(client, container)
+        labels.remove_container(client, container)
     except Exception as error:
         raise explained(error, "remove a container") from error
-
-
-def _wait_until_gone(client: docker.APIClient, container: str) -> None:
-    """Somebody else, the engine itself, is removing it."""
-    from docker.errors import APIError
-
-    end = time.monotonic() + _GONE_S
-    while time.monotonic() < end:
-        try:
-            client.inspect_container(container)
-        except APIError:
-            return
-        time.sleep(0.01)

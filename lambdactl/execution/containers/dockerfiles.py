@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from lambdactl.errors import BuildError, EngineError
 from lambdactl.execution.containers import platforms, pulling, refusals
+from lambdactl.execution.containers.explaining import broken, explained
 from lambdactl.execution.containers.pulling import Layers, Wanted
 from lambdactl.manifest.model import Function
 
@@ -154,9 +155,9 @@ def _build(wanted: Wanted, function: Function, architecture: str, name: str, *, 
         raise _failed(function, str(error.explanation or error), shown) from None
     except _Unreadable as error:
         raise BuildError(f"{function.name} can't be built: {error}", b"") from None
-    except pulling.broken() as error:
+    except broken() as error:
         shown.end()
-        raise pulling.explained(error, f"build the image of {function.name}") from error
+        raise explained(error, f"build the image of {function.name}") from error
 
 
 class _Unreadable(Exception):

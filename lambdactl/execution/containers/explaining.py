@@ -72,6 +72,7 @@ def explained(error: Exception, doing: str) -> LambdactlError:
         return error
     import docker.errors
     import requests.exceptions
+    import urllib3.exceptions
 
     system = next((e for e in _causes(error) if isinstance(e, OSError) and e.errno), None)
     said = said_by(error)
@@ -101,13 +102,30 @@ def explained(error: Exception, doing: str) -> LambdactlError:
             f"can't {doing}: the container engine takes too long to answer",
             hint="is it starting, or overloaded?",
         )
-    if _is_a(error, requests.exceptions.ConnectionError, ConnectionError):
+    # In the middle of an answer the SDK leaves errors as they come.
+    halfway = isinstance(error, docker.errors.StreamParseError | urllib3.exceptions.HTTPError)
+    if halfway or _is_a(error, requests.exceptions.ConnectionError, ConnectionError):
         reason = f" ({_system_words(system)})" if system is not None else ""
         return EngineError(
             f"can't {doing}: the container engine is gone{reason}",
             hint="start it again; the next call finds it",
         )
     return EngineError(f"can't {doing}: {said}")
+
+
+def broken() -> tuple[type[Exception], ...]:
+    """What the docker SDK raises when an engine does not answer as it should, or not to the end."""
+    import docker.errors
+    import requests
+    import urllib3.exceptions
+
+    return (
+        docker.errors.DockerException,
+        docker.errors.StreamParseError,
+        requests.RequestException,
+        urllib3.exceptions.HTTPError,
+        OSError,
+    )
 
 
 def _refusal(error: Exception, said: str, doing: str) -> EngineError:

@@ -9,6 +9,7 @@ what belongs elsewhere is left alone.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import platform
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,8 @@ from lambdactl.execution.containers.explaining import explained, said_by
 from lambdactl.execution.work import is_alive
 
 if TYPE_CHECKING:
+    import docker
+
     from lambdactl.execution.containers.engine import Engine
 
 OWNER = "lambdactl.owner"
@@ -112,6 +115,23 @@ def remove_owned(engine: Engine, owner: Path) -> dict[Leftover, str]:
     return remove(engine, [one for one, _ in _labelled(engine, f"{OWNER}={owner}")])
 
 
+def remove_container(client: docker.APIClient, container: str) -> None:
+    """Kill and remove it; returns when it is gone, whoever removes it. Blocks.
+
+    :raises Exception: what the docker SDK raises, but for a container that is gone already.
+    """
+    import docker.errors
+
+    with contextlib.suppress(docker.errors.NotFound):
+        try:
+            client.remove_container(container, force=True, v=True)
+        except docker.errors.APIError as error:
+            # The engine itself is at it, because the container has ended.
+            if "already in progress" not in str(error.explanation):
+                raise
+            client.wait(container, timeout=_GONE_S, condition="removed")
+
+
 def _labelled(engine: Engine, label: str) -> list[tuple[Leftover, str]]:
     """All objects with a label, each with its mark."""
     client, only = engine.client, {"label": [label]}
@@ -138,11 +158,12 @@ def _read(kind: Kind, entry: Mapping[str, Any]) -> tuple[Leftover, str]:
 def _remove(engine: Engine, one: Leftover) -> str | None:
     """Returns why it is still there, if it is."""
     import docker.errors
+    import requests.exceptions
 
     client = engine.client
     try:
         if one.kind == "container":
-            client.remove_container(one.id, force=True, v=True)
+            remove_container(client, one.id)
         elif one.kind == "network":
             client.remove_network(one.id)
         else:
@@ -150,23 +171,11 @@ def _remove(engine: Engine, one: Leftover) -> str | None:
     except docker.errors.NotFound:
         return None
     except docker.errors.APIError as error:
-        if one.kind == "container" and "already in progress" in str(error.explanation):
-            return _wait_until_gone(engine, one)
         return said_by(error)
+    except requests.exceptions.Timeout as error:
+        return explained(error, f"remove the {one.kind} {one.name}").message
     except Exception as error:
         raise explained(error, f"remove the {one.kind} {one.name}") from error
-    return None
-
-
-def _wait_until_gone(engine: Engine, one: Leftover) -> str | None:
-    import docker.errors
-
-    try:
-        engine.client.wait(one.id, timeout=_GONE_S, condition="removed")
-    except docker.errors.NotFound:
-        return None
-    except Exception as error:
-        return explained(error, f"remove the container {one.name}").message
     return None
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lambdactl.errors import EngineError, LambdactlError, Location
+from lambdactl.errors import EngineError, Location
 from lambdactl.execution.containers import locking, platforms, references, refusals
+from lambdactl.execution.containers.explaining import broken, explained
 from lambdactl.execution.containers.runs import Run
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ def inspect(engine: Engine, reference: str, architecture: str) -> Mapping[str, A
 
     :raises EngineError: the engine does not answer.
     """
-
     client = engine.client
     params = {}
     if _version(client.api_version) >= _PLATFORM_OF_INSPECT:
@@ -246,35 +246,3 @@ def _inspect(engine: Engine, reference: str, params: Mapping[str, str]) -> Mappi
 
 def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("."))
-
-
-def broken() -> tuple[type[Exception], ...]:
-    """What the docker SDK raises when an engine does not answer as it should, or not to the end."""
-    import docker.errors
-    import requests
-    import urllib3.exceptions
-
-    return (
-        docker.errors.DockerException,
-        docker.errors.StreamParseError,
-        requests.RequestException,
-        urllib3.exceptions.HTTPError,
-        OSError,
-    )
-
-
-def explained(error: Exception, doing: str) -> LambdactlError:
-    """One of :func:`broken` in words.
-
-    :param doing: as an infinitive.
-    """
-    import docker.errors
-    import requests
-    import urllib3.exceptions
-
-    from lambdactl.execution.containers import engine
-
-    if isinstance(error, docker.errors.StreamParseError | urllib3.exceptions.HTTPError):
-        # In the middle of an answer: the SDK leaves it as it comes.
-        error = requests.ConnectionError(error)
-    return engine.explained(error, doing)

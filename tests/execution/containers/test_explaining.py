@@ -130,6 +130,8 @@ def wrapped(error: Exception) -> Exception:
         (wrapped(ConnectionRefusedError(errno.ECONNREFUSED, "x")), "nobody listens", "start"),
         (wrapped(ConnectionResetError(errno.ECONNRESET, "Reset")), "engine is gone (reset)", ""),
         (wrapped(EOFError()), "the container engine is gone", "start it again"),
+        (urllib3.exceptions.ProtocolError("IncompleteRead"), "engine is gone", "start it again"),
+        (docker.errors.StreamParseError("half a line"), "engine is gone", "start it again"),
         (requests.exceptions.ReadTimeout("Read timed out."), "too long", "starting"),
         (TimeoutError(errno.ETIMEDOUT, "x"), "too long", "overloaded"),
         (requests.exceptions.SSLError("bad"), "no TLS connection (bad)", "DOCKER_CERT_PATH"),
