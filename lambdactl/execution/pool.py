@@ -34,6 +34,8 @@ for each of them pays, however soon each is served."""
 _WEIGHT = 0.1
 _LOADED = 0.6
 """An event loop that has to do for more than this part of the time is what callers wait for."""
+NOTICED_S = 0.25
+"""So much later than it happened a save is known of, at the most."""
 IDLE_S = 300.0
 MAX_ENVIRONMENTS = 100
 
@@ -71,6 +73,10 @@ class Pool:
         self._wanted_s = wanted_s
         self._idle: list[Environment] = []
         self._all: set[Environment] = set()
+        self._up_at: dict[Environment, float] = {}
+        """When each that has started was there, by the loop's clock."""
+        self._doubted: set[Environment] = set()
+        """They may have read newer code than the others."""
         self._waiting: deque[tuple[Slot[Environment], float]] = deque()
         """Who waits, and since when by the loop's clock."""
         self._crowded_since = 0.0
@@ -148,12 +154,20 @@ class Pool:
         except BaseException:
             self._discard(environment)
             raise
-        self._release(environment)
+        self._release(self._up(environment))
 
     def hold(self) -> None:
         """Another pool is about to take over: start no more environments (they would run newer code
-        than those that are here) unless there is none."""
+        than those that are here) unless there is none. Those that start now, or did a moment ago,
+        answer no more calls if there are others."""
         self._held = True
+        since = asyncio.get_running_loop().time() - NOTICED_S
+        doubted = {one for one in self._all if self._up_at.get(one, since) >= since}
+        if len(doubted) < len(self._all):
+            self._doubted |= doubted
+            for environment in doubted.intersection(self._idle):
+                self._idle.remove(environment)
+                self._discard(environment)
 
     def retire(self) -> None:
         """Another pool takes the calls that come from now on, and those that still wait (they get
@@ -275,7 +289,11 @@ class Pool:
         self._starting -= 1
         # One that stood by was there in no time; the next one will not be.
         self._start_s = max(START_S, asyncio.get_running_loop().time() - begun)
-        self._release(environment)
+        self._release(self._up(environment))
+
+    def _up(self, environment: Environment) -> Environment:
+        self._up_at[environment] = asyncio.get_running_loop().time()
+        return environment
 
     def _fail_one(self, error: Exception) -> None:
         while self._waiting:
@@ -287,7 +305,8 @@ class Pool:
     # giving it back
 
     def _release(self, environment: Environment) -> None:
-        if self._closed or environment.status is Status.STOPPED:
+        stopped = environment.status is Status.STOPPED
+        if self._closed or stopped or environment in self._doubted:
             self._discard(environment)
             return
         while self._waiting:
@@ -306,6 +325,8 @@ class Pool:
     def _discard(self, environment: Environment) -> None:
         if environment in self._all:
             self._all.discard(environment)
+            self._up_at.pop(environment, None)
+            self._doubted.discard(environment)
             keep(self._stops, environment.stop())
             if self._waiting:
                 # Somebody may have counted on this one.

@@ -38,6 +38,8 @@ class Machine:
     most: int = 0
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     """What ``{"do": "wait"}`` waits for."""
+    proceed: asyncio.Event = field(default_factory=asyncio.Event)
+    """What a runtime that hangs waits for; then it is ready."""
     lines: list[LogLine] = field(default_factory=list)
     busy: int = 0
     """Invocations that are in a runtime now, and the ``most`` there were at once."""
@@ -110,7 +112,8 @@ class Sandbox:
         self.crash = writer.close
         try:
             if init == "hang":
-                await asyncio.Event().wait()
+                await self._machine.proceed.wait()
+                init = "ready"
             if init == "fail":
                 body = b'{"errorType":"ImportError","errorMessage":"no module"}'
                 await client.call("POST", "/2018-06-01/runtime/init/error", body)

@@ -14,7 +14,7 @@ import pytest
 from lambdactl.errors import EnvironmentStartError, EnvironmentStoppedError, ThrottledError
 from lambdactl.execution.environment import Environment
 from lambdactl.execution.invocation import InvocationResult
-from lambdactl.execution.pool import PATIENCE_S, Pool
+from lambdactl.execution.pool import NOTICED_S, PATIENCE_S, Pool
 from tests.aio import other_tasks, run, settle, until
 from tests.clock import ManualClock
 from tests.execution.in_process import Init, Machine, asking
@@ -446,5 +446,56 @@ def test_a_pool_that_is_held_starts_nothing_more_unless_it_has_nothing() -> None
             assert (it.machine.starts, it.pool.size) == (1, 1)
             it.machine.gate.set()
             assert [await outcome(call) for call in (*busy, waiting)] == ["success"] * 2
+
+    run(work())
+
+
+def test_one_that_starts_while_a_pool_is_held_answers_no_call() -> None:
+    """It may have read the code that the other pool is started for."""
+
+    async def work() -> None:
+        async with pool_of(init=lambda number: "hang" if number == 1 else "ready") as it:
+            busy = await it.calls(1)
+            await asyncio.sleep(NOTICED_S)
+            waiting = it.call()
+            await until(lambda: it.machine.starts == 2)
+            it.pool.hold()
+            it.machine.proceed.set()
+            await until(lambda: it.pool.size == 1)
+            assert not waiting.done()
+            it.machine.gate.set()
+            assert [(await call).cold for call in (*busy, waiting)] == [True, False]
+
+    run(work())
+
+
+@pytest.mark.parametrize("idle", [True, False])
+def test_one_that_has_just_started_when_a_pool_is_held_answers_no_more_calls(idle: bool) -> None:
+    async def work() -> None:
+        async with pool_of() as it:
+            await it.pool.warm()
+            first = set(it.machine.running)
+            await asyncio.sleep(NOTICED_S)
+            calls = await it.calls(2)
+            if idle:
+                it.machine.gate.set()
+                await asyncio.gather(*calls)
+            it.pool.hold()
+            assert it.pool.size == (1 if idle else 2)
+            it.machine.gate.set()
+            await asyncio.gather(*calls)
+            assert it.pool.size == 1
+            await until(lambda: it.machine.running == first)
+
+    run(work())
+
+
+def test_a_pool_that_is_held_keeps_those_that_have_just_started_when_there_are_no_others() -> None:
+    async def work() -> None:
+        async with pool_of() as it:
+            await it.pool.warm()
+            it.pool.hold()
+            assert (await it.call()).function_error is None
+            assert (it.machine.starts, it.pool.size) == (1, 1)
 
     run(work())
