@@ -7,7 +7,7 @@ import contextlib
 import os
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ import pytest
 from lambdactl.execution.containers import keeper
 from lambdactl.execution.containers.channels import PipeChannel
 from lambdactl.execution.containers.settings import ContainerSettings
+from tests import aio
 from tests.execution.containers import certificates, forwarding
 from tests.execution.containers.running import engine, running
 
@@ -45,12 +46,6 @@ class Pipes:
         return os.open(self.folder / name, flags)
 
 
-async def until(check: Callable[[], object]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not check():  # noqa: ASYNC110 (nobody tells)
-            await asyncio.sleep(0.005)
-
-
 def test_what_is_written_is_there_at_the_next_drain(tmp_path: Path) -> None:
     async def work() -> None:
         pipes = Pipes(tmp_path)
@@ -62,7 +57,7 @@ def test_what_is_written_is_there_at_the_next_drain(tmp_path: Path) -> None:
         os.close(output)
         pipes.channel.close()
 
-    asyncio.run(work())
+    aio.run(work())
 
 
 def test_a_drain_takes_all_that_a_pipe_can_hold(tmp_path: Path) -> None:
@@ -79,7 +74,7 @@ def test_a_drain_takes_all_that_a_pipe_can_hold(tmp_path: Path) -> None:
         os.close(output)
         pipes.channel.close()
 
-    asyncio.run(work())
+    aio.run(work())
 
 
 def test_a_drain_ends_however_long_somebody_goes_on_writing(tmp_path: Path) -> None:
@@ -91,7 +86,7 @@ def test_a_drain_ends_however_long_somebody_goes_on_writing(tmp_path: Path) -> N
             "timeout", str(DEADLINE_S), "yes", stdout=output
         )
         os.close(output)
-        await until(lambda: pipes.output)
+        await aio.until(lambda: pipes.output)
         begun = time.monotonic()
         pipes.channel.drain()
         assert time.monotonic() - begun < DEADLINE_S / 2
@@ -99,7 +94,7 @@ def test_a_drain_ends_however_long_somebody_goes_on_writing(tmp_path: Path) -> N
         await endless.wait()
         pipes.channel.close()
 
-    asyncio.run(work())
+    aio.run(work())
 
 
 def test_reports_come_one_by_one_however_they_are_cut(tmp_path: Path) -> None:
@@ -109,14 +104,14 @@ def test_reports_come_one_by_one_however_they_are_cut(tmp_path: Path) -> None:
         for part in (b"u", b"p\nexit", b" 7\nkilled\ne"):
             os.write(reports, part)
             await asyncio.sleep(0.02)
-        await until(lambda: len(pipes.reports) == 3)
+        await aio.until(lambda: len(pipes.reports) == 3)
         assert pipes.reports == ["up", "exit 7", "killed"]
         assert not pipes.ended
         os.close(reports)
-        await until(lambda: pipes.ended)
+        await aio.until(lambda: pipes.ended)
         pipes.channel.close()
 
-    asyncio.run(work())
+    aio.run(work())
 
 
 def test_orders_end_with_the_channel_and_its_folder_too(tmp_path: Path) -> None:
@@ -132,7 +127,7 @@ def test_orders_end_with_the_channel_and_its_folder_too(tmp_path: Path) -> None:
         pipes.channel.order(keeper.RUN)
         pipes.channel.drain()
 
-    asyncio.run(work())
+    aio.run(work())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -147,7 +142,7 @@ def test_any_user_of_an_image_can_open_the_pipes(tmp_path: Path) -> None:
         assert {path.stat().st_mode & 0o777 for path in pipes.folder.iterdir()} == {0o666}
         pipes.channel.close()
 
-    asyncio.run(work())
+    aio.run(work())
 
 
 # Through an engine.
