@@ -223,8 +223,9 @@ class LocalInvoker:
                 fresh = self._new_pool(*key)
             except LambdactlError:
                 # The next call meets the same error, and tells it to its caller.
-                del self._pools[key]
-                self._retire(old)
+                if self._pools.get(key) is old:
+                    del self._pools[key]
+                    self._retire(old)
                 continue
             if self._port(name) is not None:
                 # One port: the old one goes before the new one comes, which waits for a client.

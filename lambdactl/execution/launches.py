@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import functools
 import threading
@@ -58,9 +59,8 @@ class Launches:
         self._making: dict[tuple[str, int], asyncio.Future[Launch]] = {}
         self._work: WorkFolder | None = None
         self._containers: Containers | None = None
-        self._one_at_a_time = threading.Lock()
-        self._life = 0
-        """How often all this was closed."""
+        self._lock = threading.Lock()
+        """Of the two above: several threads may be the first to need an engine, or too late."""
         self._clearing: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -83,27 +83,30 @@ class Launches:
 
         :raises LambdactlError: it can't be.
         """
-        if function.name not in self._known:
-            self._known[function.name] = self._make(function, self._life)
-        return self._known[function.name]
+        name = function.name
+        if name not in self._known:
+            self._known[name] = self._make(function, self._work_folder(), self._edition(name))
+        return self._known[name]
 
     async def prepare(self, name: str) -> None:
         """See that :meth:`get` is quick, where to find out takes its time: an image to pull or to
         build, an archive to unpack, layers to download. Meanwhile others' requests go on.
 
+        :raises EnvironmentStoppedError: :meth:`close` came first.
         :raises LambdactlError: it can't be started.
         """
         while name not in self._known and name in self.app.functions:
             function = self.app.functions[name]
             if not self._takes_time(function):
                 return
-            generation = self.generation(name)
+            generation, work = self.generation(name), self._work_folder()
             try:
-                launch = await asyncio.shield(self._in_the_making(function, generation))
+                launch = await asyncio.shield(self._in_the_making(function, generation, work))
             except LambdactlError:
                 if self.generation(name) == generation:
                     raise
             else:
+                self._check_open(name, work)
                 if self.generation(name) == generation:
                     self._known[name] = launch
 
@@ -122,29 +125,32 @@ class Launches:
                     keep(self._clearing, asyncio.to_thread(remove_tree, folder))
 
     async def close(self) -> None:
-        """Remove every temporary folder, and containers that are left."""
-        await finished(self._clearing)
-        with self._one_at_a_time:
-            self._life += 1
+        """Remove every temporary folder, and containers that are left. Whoever still waits for a
+        launch gets an error, and what its thread makes is nobody's."""
+        for (name, _), making in self._making.items():
+            if not making.done():
+                making.set_exception(_stopped(name))
+        with self._lock:
+            work, self._work = self._work, None
             containers, self._containers = self._containers, None
+        self._known.clear()
+        await finished(self._clearing)
         if containers is not None:
             await _in_daemon(containers.close)
-        if self._work is not None:
-            self._work.close()
-            self._work = None
+        if work is not None:
+            work.close()
             # Beside the way of any call: what others that were killed have left.
             sweep()
             sweep_cgroups()
-        self._known.clear()
 
-    def _in_the_making(self, function: Function, generation: int) -> asyncio.Future[Launch]:
+    def _in_the_making(
+        self, function: Function, generation: int, work: Path
+    ) -> asyncio.Future[Launch]:
         key = (function.name, generation)
         if key not in self._making:
-            self._work_folder()
             self._loop = asyncio.get_running_loop()
-            making = self._making[key] = _in_daemon(
-                functools.partial(self._make, function, self._life)
-            )
+            make = functools.partial(self._make, function, work, self._edition(function.name))
+            making = self._making[key] = _in_daemon(make)
             making.add_done_callback(lambda made: self._made(key, made))
         return self._making[key]
 
@@ -161,8 +167,11 @@ class Launches:
             or unpacked.has_remote_layers(function, self.app)
         )
 
-    def _make(self, function: Function, life: int) -> Launch:
-        """In a thread, where it takes its time."""
+    def _make(self, function: Function, work: Path, edition: str) -> Launch:
+        """In a thread, where it takes its time.
+
+        :param work: where it unpacks, under the name of this ``edition``.
+        """
         if self.variables:
             function = dataclasses.replace(
                 function, environment={**self.variables, **function.environment}
@@ -170,14 +179,13 @@ class Launches:
         refused = runtimes.unable(function)
         if refused is not None:
             raise refused
-        work, edition = self._work_folder(), self._edition(function.name)
         task = unpacked.task(function, work / "code" / edition)
         opt = unpacked.opt(
             function, self.app, work / "opt" / edition, shell=self._shell, tell=self._say
         )
         launch: Launch
         if task is None or runtimes.contained(function):
-            launch = self._engine(work, life).prepare(function, task, opt)
+            launch = self._engine(function.name, work).prepare(function, task, opt)
         else:
             launch = runtimes.prepare(
                 function,
@@ -193,13 +201,12 @@ class Launches:
             self._say(launch.warning)
         return launch
 
-    def _engine(self, work: Path, life: int) -> Containers:
+    def _engine(self, name: str, work: Path) -> Containers:
         from lambdactl.execution.containers.launch import Containers
 
-        with self._one_at_a_time:
-            if self._life != life:
-                # Nobody would close what is opened now.
-                raise EnvironmentStoppedError("stopped while it was being made ready")
+        with self._lock:
+            # Nobody would close what is opened after the end.
+            self._check_open(name, work)
             if self._containers is None:
                 self._containers = Containers(
                     self._settings,
@@ -212,12 +219,22 @@ class Launches:
                 )
             return self._containers
 
+    def _check_open(self, name: str, work: Path) -> None:
+        """:raises EnvironmentStoppedError: ``work`` was given up by :meth:`close`."""
+        if self._work is None or self._work.path != work:
+            raise _stopped(name)
+
     def _say(self, message: str) -> None:
         """Tell the user, in the event loop."""
-        if self._loop is None or threading.current_thread() is threading.main_thread():
-            self._tell(message)
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            assert self._loop is not None
+            # A loop that is closed has nobody left to tell it to.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._tell, message)
         else:
-            self._loop.call_soon_threadsafe(self._tell, message)
+            self._tell(message)
 
     def _edition(self, name: str) -> str:
         """A folder's name for this reading of a function's files: what runs still uses the last."""
@@ -228,6 +245,10 @@ class Launches:
         if self._work is None:
             self._work = WorkFolder()
         return self._work.path
+
+
+def _stopped(name: str) -> EnvironmentStoppedError:
+    return EnvironmentStoppedError(f"{name} was stopped before it ran")
 
 
 def _in_daemon(call: Callable[[], T]) -> asyncio.Future[T]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from lambdactl.errors import EnvironmentStartError, LambdactlError
+from lambdactl.errors import EnvironmentStartError, EnvironmentStoppedError, LambdactlError
 from lambdactl.execution import debugging
-from lambdactl.execution.containers import arguments, images, keeper, labels, network
+from lambdactl.execution.containers import arguments, images, keeper, labels, network, runs
 from lambdactl.execution.containers import engine as engines
 from lambdactl.execution.containers.images import Image
 from lambdactl.execution.containers.network import HOST_NAME, Reach
@@ -144,7 +144,10 @@ class Containers:
         self._progress = progress
         self._debug_port = debug_port
         self._engine: engines.Engine | None = None
+        self._connecting = threading.Lock()
         self._lock = threading.Lock()
+        """Of the engine that was found, and of the end: whoever looks for it takes his time."""
+        self._closed = False
         self._sweeping: threading.Thread | None = None
 
     def prepare(self, function: Function, task: Path | None, opt: Path | None) -> ContainerLaunch:
@@ -155,8 +158,9 @@ class Containers:
         :raises EngineError: there is no engine, or no image.
         :raises BuildError: the build of its Dockerfile failed.
         :raises UserError: an option, or the manifest, can't be followed.
+        :raises EnvironmentStoppedError: :meth:`close` came first.
         """
-        engine = self._connected()
+        engine = self._connected(function.name)
         image = images.find(
             engine,
             function,
@@ -195,32 +199,42 @@ class Containers:
     def close(self) -> None:
         """Remove what is still there of ours, and wait for what is being removed. Blocks."""
         images.stop(self._work)
-        if self._engine is None:
+        with self._lock:
+            self._closed = True
+            engine, sweeping = self._engine, self._sweeping
+        if engine is None:
             return
-        if self._sweeping is not None:
-            self._sweeping.join()
+        if sweeping is not None:
+            sweeping.join()
         # What an engine that is gone still has of ours, the next lambdactl sweeps.
         with contextlib.suppress(LambdactlError):
-            labels.remove_owned(self._engine, self._work)
-        engines.close(self._engine)
+            labels.remove_owned(engine, self._work)
+        engines.close(engine)
 
-    def _connected(self) -> engines.Engine:
-        with self._lock:
+    def _connected(self, name: str) -> engines.Engine:
+        with self._connecting:
             if self._engine is None:
-                self._engine = engines.connect(self._shell)
-                # What a lambdactl that was killed has left. Nobody waits for it.
-                self._sweeping = threading.Thread(target=_sweep, args=(self._engine,), daemon=True)
-                self._sweeping.start()
+                engine = engines.connect(self._shell)
+                with self._lock:
+                    if self._closed:
+                        engines.close(engine)
+                        raise EnvironmentStoppedError(f"{name} was stopped before it ran")
+                    self._engine = engine
+                    # What a lambdactl that was killed has left. Nobody waits for it.
+                    self._sweeping = threading.Thread(target=_sweep, args=(engine,), daemon=True)
+                    self._sweeping.start()
             return self._engine
 
     def _warn_of_loopback(self, function: Function) -> None:
+        # Once: a save must not repeat what is known.
+        tell = runs.of(self._work).once(self._tell)
         for name, value in function.environment.items():
             if not name.startswith("AWS_ENDPOINT_URL"):
                 continue
             host = urlsplit(value).hostname
             if host in _LOOPBACK and self._settings.network != "host":
                 there = value.replace(host, HOST_NAME, 1)
-                self._tell(
+                tell(
                     f"{function.name}: in a container {name}={value} is the container itself; "
                     f"for this machine: {name}={there}"
                 )
