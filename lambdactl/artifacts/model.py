@@ -96,7 +96,6 @@ class Artifact:
 
     :ivar name: of the function or the layer.
     :ivar path: the zip; None for an image.
-    :ivar folder: the same, unpacked, to run it from; None for an image.
     :ivar image: the image's reference.
     :ivar size: bytes of the zip (or of the image).
     :ivar unzipped: bytes.
@@ -114,7 +113,6 @@ class Artifact:
     size: int
     unzipped: int
     path: Path | None = None
-    folder: Path | None = None
     image: str | None = None
     runtime: str | None = None
     architecture: str = "x86_64"
