@@ -117,10 +117,10 @@ async def _invoke(
     _stop_on_signals(signals)
     app = invoke_input.app(options)
     function = app.function(invoke_input.function_name(app, options))
-    if function.build is not None:
+    if function.commands is not None:
         from lambdactl.artifacts import building
 
-        await building.run(function.build)
+        await building.run(function.commands)
         built()
     invocation = Invocation(
         function=function.name,
@@ -251,8 +251,8 @@ def _roots(options: Options) -> tuple[list[Path], list[Path]]:
         roots.append(app.source)
     roots += [app.layers[name].path for name in function.layers if name in app.layers]
     output = builds.output_of(function)
-    if function.build is not None:
-        roots += builds.sources_of(function.build)
+    if function.commands is not None:
+        roots += builds.sources_of(function.commands)
     else:
         roots += function.code.files
     return roots, [output] if output is not None else []

@@ -359,7 +359,7 @@ class LocalInvoker:
             layers=tuple(
                 self.app.layers[layer].path for layer in function.layers if layer in self.app.layers
             ),
-            source=function.build.folder if function.build is not None else None,
+            source=function.commands.folder if function.commands is not None else None,
         )
         advice = await asyncio.to_thread(missing.advice, payload, about)
         if advice is not None and name not in self._advised:

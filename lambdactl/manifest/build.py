@@ -52,6 +52,7 @@ _RARE = frozenset(
     {
         "aliases",
         "build",
+        "bundle",
         "capacity_provider",
         "custom_runtime",
         "durable",
@@ -126,7 +127,7 @@ def function(
     if not _RARE.isdisjoint(fields):
         from lambdactl.manifest.build_features import features
 
-        rare = features(fields, root)
+        rare = features(fields, root, code)
     default = "bootstrap" if runtime and runtime.startswith("provided") else None
     return Function(
         name=name,
@@ -160,6 +161,7 @@ def function(
         runtime_management=RuntimeManagement(**fields.get("runtime_management", {})),
         accelerator_memory_gb=fields.get("accelerator_memory"),
         runner=_runner(fields.get("runner"), code, runtime),
+        dependencies=fields.get("dependencies", "bundled"),
         **rare,
     )
 
@@ -212,16 +214,23 @@ def path_under(root: Path, written_path: str) -> Path:
 
 def _layer(name: str, fields: Values, parent: Node | None, locate: Locate, root: Path) -> Layer:
     places = {}
-    if parent is not None and (path := parent.get(name, "path")) is not None:
-        places["path"] = locate(path.at)
+    if parent is not None and (node := parent.get(name, "path")) is not None:
+        places["path"] = locate(node.at)
     place = parent.keys.get(name) if parent is not None else None
+    path = path_under(root, fields["path"])
+    build = None
+    if "build" in fields:
+        from lambdactl.manifest.build_features import layer_build
+
+        path, build = layer_build(fields, root, path)
     return Layer(
         name=name,
-        path=path_under(root, fields["path"]),
+        path=path,
         runtimes=tuple(fields.get("runtimes", ())),
         architectures=tuple(fields.get("architectures", ())),
         description=fields.get("description"),
         license=fields.get("license"),
+        build=build,
         where=locate(place) if place else None,
         places=places,
     )

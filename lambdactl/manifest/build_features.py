@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lambdactl.manifest import layouts
 from lambdactl.manifest.build import Locate, Values, async_config, path_under, role
 from lambdactl.manifest.document import Node, written
 from lambdactl.manifest.features import (
     Alias,
     ApiSection,
     Build,
+    Bundle,
     CapacityProvider,
     Cors,
     CustomRuntime,
@@ -20,9 +23,10 @@ from lambdactl.manifest.features import (
     StateMachine,
     Vpc,
 )
+from lambdactl.manifest.settings import Code
 
 
-def features(fields: Values, root: Path) -> dict[str, Any]:
+def features(fields: Values, root: Path, code: Code) -> dict[str, Any]:
     """Arguments of :class:`~lambdactl.manifest.model.Function` for the fields that are there."""
     return {
         "aliases": {name: _alias(inner) for name, inner in fields.get("aliases", {}).items()},
@@ -32,7 +36,7 @@ def features(fields: Values, root: Path) -> dict[str, Any]:
         "durable": Durable(**fields["durable"]) if "durable" in fields else None,
         "custom_runtime": _custom_runtime(fields.get("custom_runtime")),
         "capacity_provider": _capacity_provider(fields.get("capacity_provider")),
-        "build": _build(fields.get("build"), root),
+        "build": _build(fields, root, code),
     }
 
 
@@ -103,19 +107,59 @@ def _capacity_provider(fields: Values | None) -> CapacityProvider | None:
     return CapacityProvider(**fields)
 
 
-def _build(given: str | Values | None, root: Path) -> Build | None:
-    if given is None:
-        return None
+def _build(function: Values, root: Path, code: Code) -> Build | None:
+    given = function.get("build", {})
     fields: Values = {"command": given} if isinstance(given, str) else given
-    if not (commands := fields.get("command")):
-        return None
+    bundle = function.get("bundle", fields.get("bundle"))
+    build = _made(fields, root, code.path)
+    # What all functions are asked to be holds for those that can be it.
+    if code.kind in ("image", "dockerfile"):
+        return replace(build, container=False) if build.commands else None
+    if bundle is not None and str(function.get("runtime")).startswith("nodejs"):
+        return replace(build, bundle=_bundle(bundle))
+    return build if build.commands or build.container else None
+
+
+def layer_build(layer: Values, root: Path, path: Path) -> tuple[Path, Build | None]:
+    """Where a layer is used from, and how it is made."""
+    given = layer["build"]
+    fields: Values = {"command": given} if isinstance(given, str) else given
+    build = _made(fields, root, path)
+    runtime = fields.get("runtime") or next(iter(layer.get("runtimes", ())), None)
+    architecture = fields.get("architecture") or next(iter(layer.get("architectures", ())), None)
+    build = replace(build, runtime=runtime, architecture=architecture)
+    if build.commands:
+        return path, build
+    return (path, None) if runtime is None else (layouts.laid_out(path, runtime), build)
+
+
+def _made(fields: Values, root: Path, source: Path | None) -> Build:
+    commands = fields.get("command", ())
     output = fields.get("output")
+    own = path_under(root, fields.get("folder", ".")) if commands else source
     return Build(
         commands=(commands,) if isinstance(commands, str) else tuple(commands),
-        folder=path_under(root, fields.get("folder", ".")),
+        folder=own or root,
         watch=tuple(fields.get("watch", ())),
         output=path_under(root, output) if output else None,
         environment=fields.get("environment", {}),
+        container=fields.get("container", False),
+    )
+
+
+def _bundle(given: str | Values) -> Bundle:
+    fields: Values = {} if isinstance(given, str) else given
+    sourcemap = fields.get("sourcemap")
+    return Bundle(
+        entry=tuple(fields.get("entry", ())),
+        target=fields.get("target"),
+        format=fields.get("format"),
+        minify=fields.get("minify", False),
+        sourcemap="linked" if sourcemap is True else sourcemap or None,
+        external=tuple(fields.get("external", ())),
+        loader=fields.get("loader", {}),
+        define={name: written(value) for name, value in fields.get("define", {}).items()},
+        arguments=tuple(fields.get("arguments", ())),
     )
 
 

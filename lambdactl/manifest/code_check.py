@@ -54,7 +54,7 @@ def _place(app: App, function: Function, field: str) -> Location:
 
 def _layer(app: App, name: str) -> list[Problem]:
     layer = app.layers.get(name)
-    if layer is None or layer.path.exists():
+    if layer is None or layer.path.exists() or (layer.build and layer.build.commands):
         return []
     where = layer.places.get("path") or layer.where or Location(str(app.source or app.root))
     message = f"the layer `{name}` has no folder or file {_shown(layer.path, app.root)}"
@@ -88,7 +88,7 @@ def _files_of_apis(app: App) -> list[Problem]:
 
 
 def _function(app: App, function: Function) -> list[Problem]:
-    if function.build is not None:
+    if function.build is not None and function.build.commands:
         return []  # Its code is made when it is needed.
     code = function.code
     where = _place(app, function, "code")
@@ -99,7 +99,7 @@ def _function(app: App, function: Function) -> list[Problem]:
     if code.context is not None and not code.context.is_dir():
         message = f"there is no folder {_shown(code.context, app.root)} to build from"
         return [Problem(message, where, _close_path(code.context), code="code-missing")]
-    if code.path is None or function.handler is None:
+    if code.path is None or function.handler is None or function.needs_artifact:
         return []
     try:
         files = handlers.open_files(code.path)

@@ -114,11 +114,39 @@ class CapacityProvider:
 
 
 @dataclass(frozen=True, slots=True)
+class Bundle:
+    """One file of a Node.js function and all that it imports (https://esbuild.github.io/api/).
+
+    :ivar entry: files to begin with, relative to the code; empty: the handler's.
+    :ivar target: as ``es2022``; None: what the runtime knows.
+    :ivar format: None: what the code is written in.
+    :ivar sourcemap: None: there is none.
+    :ivar external: packages that stay outside, with ``*`` for anything.
+    :ivar loader: how files are read, by their endings (``.graphql``).
+    :ivar define: names in the code, and the expressions that they stand for.
+    :ivar arguments: other words of esbuild's command line.
+    """
+
+    tool: Literal["esbuild"] = "esbuild"
+    entry: tuple[str, ...] = ()
+    target: str | None = None
+    format: Literal["cjs", "esm"] | None = None
+    minify: bool = False
+    sourcemap: Literal["linked", "inline", "external", "both"] | None = None
+    external: tuple[str, ...] = ()
+    loader: Mapping[str, str] = field(default_factory=dict)
+    define: Mapping[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Build:
-    """How a function's code is made before it runs.
+    """How the code of a function or the content of a layer is made, where it is not shipped as it
+    is written.
 
     :ivar commands: for the shell, one after the other, in ``folder``; the first that fails ends it.
-    :ivar folder: absolute.
+        Empty for a bundle, and where only dependencies are installed.
+    :ivar folder: absolute; the code's (the layer's) own where there are no commands.
     :ivar watch: files, folders and patterns (``src/**/*.ts``), relative to ``folder``, whose change
         asks for another build; empty: everything in ``folder`` but ``output``.
     :ivar output: what the build writes, absolute; it is not watched. None: the function's code,
@@ -130,6 +158,14 @@ class Build:
     watch: tuple[str, ...] = ()
     output: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    container: bool = False
+    """Inside the function's image."""
+    bundle: Bundle | None = None
+    runtime: str | None = None
+    """Of a layer: what it is made for; without commands, what is in ``folder`` and the dependencies
+    that it names go where this runtime looks for them."""
+    architecture: str | None = None
+    """Of a layer: what it is made for; None: x86_64."""
 
 
 @dataclass(frozen=True, slots=True)

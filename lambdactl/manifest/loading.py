@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lambdactl.errors import ManifestError, Problem, UserError, did_you_mean
-from lambdactl.manifest import build, env_file, source
+from lambdactl.manifest import build, build_rules, env_file, source
 from lambdactl.manifest.api_rules import check_apis
 from lambdactl.manifest.checker import Checker, schema
 from lambdactl.manifest.composer import YamlError, compose
@@ -25,6 +25,8 @@ from lambdactl.manifest.rules import check_function, check_together
 from lambdactl.manifest.subject import Subject
 from lambdactl.manifest.variables import Context, resolve
 
+_SHARED = frozenset({"dependencies", "runner"})
+"""Fields of every function that may stand at the top of a manifest too."""
 _GAPS = frozenset({"missing-field", "wrong-type", "too-few", "indentation"})
 """Problems that a line left out would make."""
 
@@ -230,6 +232,7 @@ class Reader:
                     sound.append(name)
             check_together(functions, problems)
             check_apis(document, values, problems)
+        build_rules.check_layers(document, values, problems)
         app = build.app(
             values,
             document,
@@ -265,13 +268,15 @@ class Reader:
 
 
 def _with_defaults(document: Node) -> Node:
-    """Every function with the defaults laid under it, and the manifest's runner under those."""
+    """Every function with the defaults laid under it, and what stands at the manifest's top under
+    those."""
     defaults, functions = document.get("defaults"), document.get("functions")
     if defaults is not None and (not defaults.is_mapping or defaults.unknown):
         defaults = None
-    if "runner" in document.value:
-        shared = {"runner": document.value["runner"]}
-        below = replace(document, value=shared, keys={"runner": document.keys["runner"]})
+    if not _SHARED.isdisjoint(document.value):
+        shared = {name: child for name, child in document.items() if name in _SHARED}
+        keys = {name: document.keys[name] for name in shared}
+        below = replace(document, value=shared, keys=keys)
         defaults = below if defaults is None else merged(below, defaults)
     if defaults is None or functions is None or not functions.is_mapping:
         return document

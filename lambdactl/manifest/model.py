@@ -43,7 +43,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer of this manifest: a folder or a zip in Lambda's layer layout."""
+    """A layer of this manifest: a folder or a zip in Lambda's layer layout.
+
+    :ivar path: where it is used from; with a build for a runtime, that lays out nothing but links
+        to what is in ``build.folder``, and its dependencies are missing until it is built.
+    """
 
     name: str
     path: Path
@@ -54,6 +58,8 @@ class Layer:
     where: Location | None = None
     places: Mapping[str, Location] = field(default_factory=dict)
     """Where single fields were written, by name (``path``)."""
+    build: Build | None = None
+    """How its content is made, where ``path`` is not that already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,22 @@ class Function:
     """Where it runs on this machine; None leaves it to what it is."""
     build: Build | None = None
     """How its code is made, where it is not run as it is written."""
+    dependencies: Literal["bundled", "layer", "none"] = "bundled"
+    """Where a build puts what its lock file asks for."""
+
+    @property
+    def commands(self) -> Build | None:
+        """Its build, where that runs commands on this machine and the code is what they write."""
+        build = self.build
+        return build if build is not None and build.commands and not build.container else None
+
+    @property
+    def needs_artifact(self) -> bool:
+        """Whether its code is nothing that runs, and its artifact is run in place of it."""
+        build = self.build
+        if build is None:
+            return False
+        return build.bundle is not None or bool(build.commands and build.container)
 
     @property
     def runs_as(self) -> Literal["process", "container"]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from lambdactl.errors import UserError, did_you_mean
-from lambdactl.manifest import feature_rules, limits, runtimes
+from lambdactl.manifest import build_rules, feature_rules, limits, runtimes
 from lambdactl.manifest.document import Node, Problems
 from lambdactl.manifest.subject import Subject
 from lambdactl.manifest.trigger_rules import check_triggers
@@ -219,6 +219,7 @@ _RULES: tuple[Callable[[Subject], None], ...] = (
     known_layers,
     log_levels,
     *feature_rules.RULES,
+    *build_rules.RULES,
 )
 
 

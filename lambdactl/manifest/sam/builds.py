@@ -14,6 +14,7 @@ import shlex
 import tomllib
 from pathlib import Path
 
+from lambdactl.manifest import layouts
 from lambdactl.manifest.document import Node
 from lambdactl.manifest.sam.draft import Draft, Fields, truth
 from lambdactl.manifest.sam.template import Resource
@@ -44,8 +45,7 @@ def put(draft: Draft, resource: Resource, fields: Fields, folder: str) -> bool:
     if name == "esbuild":
         commands = _esbuild(resource, properties, sources, inside)
     elif name == "makefile":
-        target = f'export ARTIFACTS_DIR="$PWD/"{shlex.quote(inside)}; mkdir -p "$ARTIFACTS_DIR"'
-        commands = [f"{target} && make {shlex.quote(f'build-{resource.name}')}"]
+        commands = [_makefile(resource, sources, output)]
     elif name.startswith("go"):
         binary = "bootstrap"
         if (resource.text("Runtime") or "").startswith("go"):
@@ -62,6 +62,40 @@ def put(draft: Draft, resource: Resource, fields: Fields, folder: str) -> bool:
     fields.nest("build", build, "BuildMethod")
     fields.put("code", made(draft.path(f"{OUTPUT}/{resource.key}"), method), "CodeUri")
     return True
+
+
+def put_layer(draft: Draft, resource: Resource, fields: Fields) -> None:
+    """Set ``build`` of a layer, and for a makefile ``path`` to what it makes.
+
+    https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/building-layers.html
+    """
+    metadata = resource.template.resolve(resource.body.get("Metadata") or Node({}, *resource.at))
+    method = metadata.get("BuildMethod")
+    name = text_of(method) or ""
+    uri = resource.get("ContentUri") or resource.get("Content")
+    folder = text_of(uri)
+    if method is None or method.unknown or uri is None or folder is None or not name:
+        return
+    sources = draft.template.folder / folder
+    build = draft.fields(method.at)
+    if name.lower() == "makefile":
+        command = _makefile(resource, sources, draft.template.folder / OUTPUT / resource.key)
+        build.put("command", made(command, method), "BuildMethod")
+        build.put("folder", made(draft.path(folder), method), "ContentUri")
+        fields.put("path", made(draft.path(f"{OUTPUT}/{resource.key}"), method), "ContentUri")
+    else:
+        inside = layouts.top(name)
+        if inside is None or (sources / inside.partition("/")[0]).exists():
+            return
+        build.put("runtime", method, "BuildMethod")
+        build.put("architecture", metadata.get("BuildArchitecture"), "BuildArchitecture")
+    fields.nest("build", build, "BuildMethod")
+
+
+def _makefile(resource: Resource, sources: Path, output: Path) -> str:
+    inside = os.path.relpath(output, sources).replace(os.sep, "/")
+    target = f'export ARTIFACTS_DIR="$PWD/"{shlex.quote(inside)}; mkdir -p "$ARTIFACTS_DIR"'
+    return f"{target} && make {shlex.quote(f'build-{resource.name}')}"
 
 
 def _esbuild(resource: Resource, properties: Node, sources: Path, output: str) -> list[str]:

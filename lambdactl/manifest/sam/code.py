@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from pathlib import Path
 
 from lambdactl.manifest.document import Node
+from lambdactl.manifest.sam import builds
 from lambdactl.manifest.sam.draft import Draft, Fields
 from lambdactl.manifest.sam.template import Resource
 from lambdactl.manifest.sam.values import made, text_of
@@ -139,8 +138,6 @@ def _built(draft: Draft, resource: Resource, fields: Fields) -> None:
         return
     uri = resource.get("CodeUri") or resource.get("Code")
     if uri is None or (text_of(uri) is not None and not uri.unknown):
-        from lambdactl.manifest.sam import builds
-
         if builds.put(draft, resource, fields, text_of(uri) or "."):
             return
     draft.unbuilt.add(resource.key)
@@ -162,6 +159,8 @@ def layer(draft: Draft, resource: Resource) -> Fields | None:
         return None
     fields = draft.fields(resource.at)
     fields.put("path", path, "ContentUri")
+    if "SamResourceId" not in _metadata(resource):
+        builds.put_layer(draft, resource, fields)
     fields.put("runtimes", resource.get("CompatibleRuntimes"), "CompatibleRuntimes")
     fields.put("architectures", resource.get("CompatibleArchitectures"), "CompatibleArchitectures")
     fields.put("description", resource.get("Description"), "Description")
@@ -181,33 +180,4 @@ def layer_path(draft: Draft, resource: Resource) -> Node | None:
     text = text_of(uri)
     if uri is None or text is None or uri.unknown or text.startswith("s3://"):
         return None
-    method = text_of(resource.body.get("Metadata", "BuildMethod")) or ""
-    top = next((name for name in ("python", "nodejs") if method.startswith(name)), None)
-    if top is None or "SamResourceId" in _metadata(resource):
-        return made(draft.path(text), uri)
-    source = (draft.template.folder / text).resolve()
-    if (source / top).exists() or not source.is_dir():
-        return made(draft.path(text), uri)
-    if draft.thorough:
-        message = f"the layer `{resource.name}` is built before it is used"
-        draft.warn("not-built", message, uri, f"its content belongs in a folder `{top}/`")
-        return made(draft.path(text), uri)
-    return made(draft.path(str(_laid_out(source, top))), uri)
-
-
-def _laid_out(source: Path, top: str) -> Path:
-    """A folder in which what ``source`` holds stands under ``top``, where ``sam build`` would put
-    it: by links, so that it is always what the user sees."""
-    from lambdactl.manifest.sam.inline import keep_folder
-
-    folder = keep_folder("layers", str(source))
-    inner = folder / top
-    inner.mkdir(exist_ok=True)
-    wanted = {entry.name for entry in source.iterdir()}
-    there = {entry.name for entry in inner.iterdir()}
-    for name in there - wanted:
-        (inner / name).unlink(missing_ok=True)
-    for name in wanted - there:
-        with contextlib.suppress(FileExistsError):
-            (inner / name).symlink_to(source / name)
-    return folder
+    return made(draft.path(text), uri)

@@ -8,13 +8,13 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-prope
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import tempfile
 from pathlib import Path
 
 from lambdactl.manifest.document import Node
+from lambdactl.manifest.layouts import keep_folder
 from lambdactl.manifest.sam.draft import Draft, Fields
 from lambdactl.manifest.sam.template import Resource
 from lambdactl.manifest.sam.values import made, text_of
@@ -48,20 +48,6 @@ def put(draft: Draft, resource: Resource, fields: Fields, inline: Node) -> None:
         for name, content in files.items():
             _write(folder / name, content)
     fields.put("code", made(draft.path(str(folder)), inline), "InlineCode")
-
-
-def keep_folder(kind: str, identity: str) -> Path:
-    """A folder of the user's cache that belongs to ``identity`` and is there already, or made."""
-    digest = hashlib.sha256(identity.encode()).hexdigest()[:20]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lambdactl"
-    folder = cache / kind / digest
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        user = os.getuid() if hasattr(os, "getuid") else 0
-        folder = Path(tempfile.gettempdir()) / f"lambdactl-{user}" / kind / digest
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
 
 
 def _write(path: Path, content: str) -> None:

@@ -38,7 +38,7 @@ def key_of(build: Build) -> Key:
 
 def output_of(function: Function) -> Path | None:
     """The folder or file that a function's build writes, where that is apart from its sources."""
-    build = function.build
+    build = function.commands
     if build is None:
         return None
     if build.output is not None:
@@ -184,8 +184,9 @@ def _builds(app: App) -> dict[Key, tuple[Build, list[Function]]]:
     """Each build, and the functions that share it."""
     found: dict[Key, tuple[Build, list[Function]]] = {}
     for function in app.functions.values():
-        if function.build is not None:
-            found.setdefault(key_of(function.build), (function.build, []))[1].append(function)
+        build = function.commands
+        if build is not None:
+            found.setdefault(key_of(build), (build, []))[1].append(function)
     return found
 
 

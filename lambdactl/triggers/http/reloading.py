@@ -162,7 +162,7 @@ class Reloading:
             job.start()
         self._reload(
             dict.fromkeys(
-                name for name, one in self._served.app.functions.items() if one.build is None
+                name for name, one in self._served.app.functions.items() if one.commands is None
             )
         )
 
@@ -399,7 +399,7 @@ def _plan(app: App, files: frozenset[Path], jobs: dict[Key, Job]) -> _Plan:
 def _made_of(app: App, function: Function) -> list[Path]:
     """The files and folders that a function's environments read."""
     roots = [app.layers[name].path for name in function.layers if name in app.layers]
-    if function.build is not None:
+    if function.commands is not None:
         # Built code is read again when a build is through, and only then: half of it is none.
         return roots
     roots += function.code.files
