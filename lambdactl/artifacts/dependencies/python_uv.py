@@ -1,0 +1,189 @@
+"""uv: what it is told, how it is run, and what its errors mean in words.
+
+https://docs.astral.sh/uv/reference/cli/#uv-pip-install
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lambdactl.artifacts.model import Target
+from lambdactl.errors import BuildError, EnvironmentStartError, UserError
+from lambdactl.manifest import runtimes
+
+MAX_OUTPUT = 256 * 1024
+"""Bytes of uv's output that are kept."""
+
+CONTAINER = "build it in the function's image: `build: {container: true}`, or --container"
+
+_MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
+_PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
+_NO_WHEEL = re.compile(
+    r"^\s*hint: Wheels are required for `([^`]+)` because building from source is disabled",
+    re.MULTILINE,
+)
+_VERSION = r"(?:==\S+|<\S+|>\S+)?"
+_NO_NETWORK = (
+    "error sending request",
+    "dns error",
+    "network connectivity is disabled",
+    "operation timed out",
+    "client error (connect)",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A Python of Lambda's, in uv's words.
+
+    :ivar version: as ``3.13``.
+    :ivar name: of ``--python-platform``.
+    :ivar machine: as ``platform.machine()`` says in a function.
+    """
+
+    version: str
+    name: str
+    machine: str
+
+    @property
+    def words(self) -> str:
+        return f"Python {self.version} on {self.machine}"
+
+
+def platform(target: Target) -> Platform:
+    """The wheels that the runtime can load.
+
+    A manylinux tag names the oldest glibc that a wheel runs with (PEP 600). Amazon Linux 2023 has
+    glibc 2.34, Amazon Linux 2 has 2.26
+    (https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html); the first is the system of
+    python3.12 and newer
+    (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html). Of the tags that uv knows
+    2_17 (manylinux2014) is the newest that 2.26 reaches.
+
+    :raises UserError: it is no Python runtime, or one too old for uv.
+    """
+    runtime = runtimes.find(target.runtime) or runtimes.guess(target.runtime)
+    match = re.fullmatch(r"3\.(\d+)", runtime.version)
+    if runtime.family != "python" or match is None or int(match[1]) < 6:
+        raise UserError(f"can't install Python packages for the runtime {target.runtime}")
+    machine = _MACHINES[target.architecture]
+    tag = "manylinux_2_34" if runtime.os == "Amazon Linux 2023" else "manylinux2014"
+    return Platform(runtime.version, f"{machine}-{tag}", machine)
+
+
+def binary(shell: Mapping[str, str]) -> str:
+    """The uv that came with lambdactl, else the user's.
+
+    :raises EnvironmentStartError: there is none.
+    """
+    try:
+        from uv import find_uv_bin
+
+        return str(find_uv_bin())
+    except (ImportError, FileNotFoundError):
+        found = shutil.which("uv", path=shell.get("PATH"))
+    if found is None:
+        raise EnvironmentStartError(
+            "uv, which installs Python packages, is not there", hint="pip install uv"
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    code: int
+    output: str
+
+
+def run(
+    arguments: Sequence[str],
+    *,
+    folder: Path,
+    shell: Mapping[str, str],
+    tell: Callable[[str], None] = lambda line: None,
+) -> Answer:
+    """Run uv in ``folder``; what it prints is told line by line, without passwords.
+
+    :raises EnvironmentStartError: it can't be started.
+    """
+    command = [binary(shell), *arguments, "--no-progress", "--color", "never"]
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=dict(shell),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except OSError as error:
+        raise EnvironmentStartError(f"can't start uv: {error.strerror or error}") from error
+    output = ""
+    with process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            clean = _PASSWORD.sub("***@", line)
+            output = (output + clean)[-MAX_OUTPUT:]
+            if clean.strip():
+                tell(clean.rstrip())
+    return Answer(process.returncode, output)
+
+
+def offline_error(output: str) -> bool:
+    """Whether uv failed because it could not reach an index."""
+    lowered = output.lower()
+    return any(words in lowered for words in _NO_NETWORK)
+
+
+def explained(output: str, found: Path, wheels: Platform) -> BuildError | EnvironmentStartError:
+    """What uv's failure means."""
+    raw = output.encode()
+    lines = _causes(output)
+    if missing := list(dict.fromkeys(_NO_WHEEL.findall(output))):
+        names = ", ".join(_with_version(name, output) for name in missing)
+        has = "have no wheels" if len(missing) > 1 else "has no wheel"
+        return BuildError(
+            f"{names} {has} for {wheels.words}, and only wheels can be installed for another "
+            f"system than this",
+            raw,
+            hint=CONTAINER,
+        )
+    if offline_error(output):
+        return EnvironmentStartError(
+            f"can't reach the package index for {found.name}: {lines[-1]}",
+            hint="look at the network, the proxy and the index settings of uv or pip",
+        )
+    return BuildError(f"can't install what {found} names: {' '.join(lines)}", raw)
+
+
+def _with_version(name: str, output: str) -> str:
+    exact = re.search(rf"\b{re.escape(name)}==(\S+) has no (?:usable )?wheels", output)
+    return f"{name} {exact[1]}" if exact else name
+
+
+def _causes(output: str) -> list[str]:
+    """uv's error and its causes, a sentence each."""
+    found: list[str] = []
+    for line in output.splitlines():
+        text = line.strip()
+        if text.startswith(("error: ", "cause: ")):
+            found.append(text.split(": ", 1)[1])
+        elif found and line.startswith("         ") and text:
+            found[-1] = f"{found[-1]} {text}"
+        elif text.startswith("hint: "):
+            break
+    return found or [output.strip().splitlines()[-1] if output.strip() else "it said nothing"]
+
+
+def interpreter() -> str:
+    """uv asks a Python of this machine how to lay out a folder; any will do, and ours is there."""
+    return sys.executable
