@@ -26,11 +26,19 @@ def key(found: Path) -> bytes:
     return node_project.key(node_project.read(found))
 
 
-def install(found: Path, target: Target, into: Path, work: Work) -> Installed:
+def install(
+    found: Path,
+    target: Target,
+    into: Path,
+    work: Work,
+    *,
+    only: frozenset[str] | None = None,
+) -> Installed:
     """Install the production dependencies of a package.json. Blocking.
 
     :param into: a folder; ``node_modules`` comes into it, without links, without notes of the
         package manager, with what fits ``target``.
+    :param only: of the packages that the project asks for, these with all that they need.
     :raises UserError: a file of the project can't be read.
     :raises BuildError: the package manager refuses, or a package has to be compiled and can't be.
     :raises EnvironmentStartError: there is no package manager.
@@ -45,12 +53,13 @@ def install(found: Path, target: Target, into: Path, work: Work) -> Installed:
         _stage(project, base)
         stage = base / project.root.relative_to(project.base)
         node_managers.install(project, stage, target, work)
-        if project.manager == "npm" and not project.members and not project.local:
+        plain = project.manager == "npm" and not project.members and not project.local
+        if plain and only is None:
             if (stage / node_tree.MODULES).is_dir():
                 (stage / node_tree.MODULES).rename(modules)
         else:
             folder = base / project.folder.relative_to(project.base)
-            node_tree.lay_out(folder, modules, target)
+            node_tree.lay_out(folder, modules, target, only)
     node_tree.clean(modules, target)
     return Installed(into, node_tree.described(modules, project.direct))
 

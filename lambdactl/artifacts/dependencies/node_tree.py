@@ -50,9 +50,16 @@ class _Node:
     bundled: frozenset[str] = frozenset()
 
 
-def lay_out(folder: Path, modules: Path, target: Target) -> None:
-    """Lay the production dependencies of the installed package in ``folder`` out in ``modules``."""
+def lay_out(
+    folder: Path, modules: Path, target: Target, only: frozenset[str] | None = None
+) -> None:
+    """Lay the production dependencies of the installed package in ``folder`` out in ``modules``.
+
+    :param only: of those that it asks for itself, these.
+    """
     top, nodes = _resolved(folder, target)
+    if only is not None:
+        top = {name: package for name, package in top.items() if name in only}
     placed: dict[str, Path] = {}
     waiting: list[tuple[str, Path]] = []
     for name, package in sorted(top.items()):
