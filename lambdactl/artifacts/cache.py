@@ -88,10 +88,15 @@ def _line(entry: Entry, digests: Digests) -> bytes:
     return b"%s\0%d\0%s\n" % (name, entry.executable, digests.of(entry.source).encode())
 
 
-def find(folder: Path, name: str, wanted: str) -> Artifact | None:
-    """The artifact ``name`` of the last build, if it was made for the key ``wanted`` and nobody has
-    touched it since."""
-    record = _read_json(_record(folder, name))
+def place(folder: Path, artifact: Artifact) -> Path:
+    """Where the zip of ``artifact`` is: layers may be called as functions are."""
+    return folder / _section(artifact) / f"{artifact.name}.zip"
+
+
+def find(folder: Path, like: Artifact, wanted: str) -> Artifact | None:
+    """The artifact of the last build with the name of ``like``, if it was made for the key
+    ``wanted`` and nobody has touched it since."""
+    record = _read_json(_record(folder, like))
     if not isinstance(record, dict) or record.get("key") != wanted:
         return None
     artifact = _artifact(record["artifact"])
@@ -107,11 +112,15 @@ def put(folder: Path, artifact: Artifact, key: str) -> None:
         "stamp": _stamp(artifact.path) if artifact.path is not None else None,
         "artifact": dataclasses.asdict(artifact),
     }
-    write_atomically(_record(folder, artifact.name), json.dumps(record, default=str).encode())
+    write_atomically(_record(folder, artifact), json.dumps(record, default=str).encode())
 
 
-def _record(folder: Path, name: str) -> Path:
-    return folder / f"{name}.json"
+def _record(folder: Path, artifact: Artifact) -> Path:
+    return folder / _section(artifact) / f".{artifact.name}.json"
+
+
+def _section(artifact: Artifact) -> str:
+    return "layers" if artifact.kind == "layer" else "functions"
 
 
 def _stamp(path: Path) -> list[int] | None:
@@ -149,10 +158,9 @@ def write_atomically(path: Path, data: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        os.replace(name, path)
+        Path(name).replace(path)
     except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
+        Path(name).unlink(missing_ok=True)
         raise
 
 
