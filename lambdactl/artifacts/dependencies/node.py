@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lambdactl.artifacts.dependencies import (
     node_managers,
+    node_native,
     node_project,
     node_tree,
 )
@@ -61,6 +62,7 @@ def install(
             folder = base / project.folder.relative_to(project.base)
             node_tree.lay_out(folder, modules, target, only)
     node_tree.clean(modules, target)
+    node_native.check(project, modules, target, work)
     return Installed(into, node_tree.described(modules, project.direct))
 
 

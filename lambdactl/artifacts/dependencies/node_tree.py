@@ -234,6 +234,22 @@ def described(modules: Path, direct: frozenset[str]) -> tuple[Package, ...]:
     return tuple(found[key] for key in sorted(found))
 
 
+def required(modules: Path, manifest: Mapping[str, Any]) -> set[Path]:
+    """The folders of the packages that the project can't do without: reached from it over no
+    optional dependency."""
+    found: set[Path] = set()
+    waiting: list[tuple[Path, Mapping[str, Any]]] = [(modules.parent, manifest)]
+    while waiting:
+        folder, described = waiting.pop()
+        optional = _mapping(described, "optionalDependencies")
+        for name in _mapping(described, "dependencies"):
+            package = _look(folder, name) if name not in optional else None
+            if package is not None and package not in found:
+                found.add(package)
+                waiting.append((package, read_manifest(package / "package.json")))
+    return found
+
+
 def size(folder: Path) -> int:
     """Bytes of a package, without the packages inside it."""
     total = 0
