@@ -4,14 +4,43 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol, cast
 
-from lambdactl.artifacts.dependencies import python_packages, python_requirements, python_uv
+from lambdactl.artifacts.dependencies import (
+    python_building,
+    python_packages,
+    python_pipfile,
+    python_poetry,
+    python_project,
+    python_requirements,
+    python_uv,
+    python_uv_lock,
+)
 from lambdactl.artifacts.dependencies.python_index import settings
+from lambdactl.artifacts.dependencies.python_uv import Platform
 from lambdactl.artifacts.dependencies.python_wanted import Wanted
 from lambdactl.artifacts.model import Installed, Target, Work
 
-FILES = ("requirements.txt",)
+
+class _Reader(Protocol):
+    def read(self, found: Path, platform: Platform, shell: Mapping[str, str]) -> Wanted: ...
+
+    def key(self, found: Path) -> bytes: ...
+
+
+_READERS: dict[str, _Reader] = {
+    name: cast(_Reader, module)
+    for name, module in {
+        "uv.lock": python_uv_lock,
+        "poetry.lock": python_poetry,
+        "Pipfile.lock": python_pipfile,
+        "requirements.txt": python_requirements,
+        "pyproject.toml": python_project,
+        "Pipfile": python_pipfile,
+    }.items()
+}
 """What names dependencies, the more exact first where a folder has several."""
 
 
@@ -21,46 +50,58 @@ def find(source: Path, root: Path) -> Path | None:
     source, root = source.absolute(), root.absolute()
     folders = [source, *source.parents] if source.is_relative_to(root) else [source]
     for folder in folders:
-        for name in FILES:
-            if (folder / name).is_file():
-                return folder / name
+        for name in _READERS:
+            path = folder / name
+            if path.is_file() and (
+                name != "pyproject.toml" or python_project.names_dependencies(path)
+            ):
+                return path
         if folder == root:
             break
     return None
 
 
 def key(found: Path) -> bytes:
-    """What decides what is installed: the file, and what it refers to on this machine."""
-    return python_requirements.key(found)
+    """What decides what is installed: what the file asks for, and what it refers to on this
+    machine.
+
+    :raises UserError: a file can't be read.
+    """
+    return found.name.encode() + b"\0" + _READERS[found.name].key(found)
 
 
 def install(found: Path, target: Target, into: Path, work: Work) -> Installed:
     """Install what ``found`` names into ``into``, an empty folder or none yet.
 
-    :raises UserError: a file can't be read.
+    :raises UserError: a file can't be read, or is for another Python.
     :raises BuildError: a package has no wheel for the target, is not there, or does not fit others.
     :raises EnvironmentStartError: no uv, no network.
     """
     platform = python_uv.platform(target)
-    wanted = python_requirements.read(found)
+    wanted = _READERS[found.name].read(found, platform, work.shell)
     into.mkdir(parents=True, exist_ok=True)
     if wanted.empty:
         return Installed(into, ())
     scratch = Path(tempfile.mkdtemp(prefix="python-", dir=work.scratch))
     try:
-        _install(wanted, platform, into, scratch, work)
+        built = _install(wanted, platform, into, scratch, work)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    python_building.check(into, wanted)
     python_packages.tidy(into)
-    return Installed(into, python_packages.packages(into, platform, wanted.direct))
+    # What the project has in a folder of its own it asks for itself, unless a lock says who does.
+    direct = wanted.direct if wanted.closed and wanted.direct else wanted.direct | built
+    return Installed(into, python_packages.packages(into, platform, direct))
 
 
 def _install(
-    wanted: Wanted, platform: python_uv.Platform, into: Path, scratch: Path, work: Work
-) -> None:
-    requirements = scratch / "requirements.txt"
-    requirements.write_text("".join(f"{line}\n" for line in wanted.lines), encoding="utf-8")
-    given = settings(work.shell, wanted.folder, pips=wanted.pips)
+    wanted: Wanted, platform: Platform, into: Path, scratch: Path, work: Work
+) -> frozenset[str]:
+    """Returns the names of what wheels were made of."""
+    given = settings(work.shell, wanted.folder, indexes=wanted.indexes, pips=wanted.pips)
+    shell = python_building.variables(given.shell, scratch)
+    built = python_building.wheels(wanted, scratch, shell, work)
+    lines = [*wanted.lines, *built.values()]
     arguments = [
         "pip",
         "install",
@@ -73,13 +114,25 @@ def _install(
         *("--link-mode", "copy"),
         *wanted.options,
         *given.options,
-        *("--requirements", str(requirements)),
     ]
+    for name in wanted.builds:
+        # uv builds a folder anew only where its pyproject.toml has changed, unless told to.
+        arguments += ["--no-binary", name, "--refresh-package", name]
+    if wanted.closed:
+        arguments.append("--no-deps")
+    if wanted.project is not None:
+        arguments += ["--requirements", str(wanted.project)]
+    for option, texts in (("--requirements", lines), ("--constraints", wanted.constraints)):
+        if texts:
+            path = scratch / f"{option.strip('-')}.txt"
+            path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+            arguments += [option, str(path)]
     if wanted.exact:
-        # Hashes leave nothing to ask an index for; uv would ask it all the same.
-        answer = python_uv.run([*arguments, "--offline"], folder=wanted.folder, shell=given.shell)
+        # Nothing is left to ask an index for; uv would ask it all the same.
+        answer = python_uv.run([*arguments, "--offline"], folder=wanted.folder, shell=shell)
         if answer.code == 0:
-            return
-    answer = python_uv.run(arguments, folder=wanted.folder, shell=given.shell, tell=work.tell)
+            return frozenset(built)
+    answer = python_uv.run(arguments, folder=wanted.folder, shell=shell, tell=work.tell)
     if answer.code != 0:
         raise python_uv.explained(answer.output, wanted.file, platform)
+    return frozenset(built)

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 _INDEX = ("UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")
 _INDEX_KEYS = ("index", "index-url", "extra-index-url", "find-links", "no-index")
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _PIPS = {
     "cert": "SSL_CERT_FILE",
     "client-cert": "SSL_CLIENT_CERT",
@@ -61,8 +63,17 @@ class Settings:
     options: tuple[str, ...] = ()
 
 
-def settings(shell: Mapping[str, str], folder: Path, *, pips: bool = False) -> Settings:
+def settings(
+    shell: Mapping[str, str],
+    folder: Path,
+    *,
+    indexes: Sequence[tuple[str, str]] = (),
+    pips: bool = False,
+) -> Settings:
     """What uv runs with in ``folder``.
+
+    :param indexes: names and URLs of more of them: those of a lock file, whose hashes say which
+        package is meant, wherever it is found.
 
     :param pips: indexes in the file itself have pip's meaning too: the best version of all counts.
         uv's is the first index that has the package at all.
@@ -88,9 +99,23 @@ def settings(shell: Mapping[str, str], folder: Path, *, pips: bool = False) -> S
         if given.get("no-index", "").lower() in ("1", "true", "yes", "on"):
             options.append("--no-index")
         pips = pips or "UV_INDEX" in result
-    if pips:
+    if indexes:
+        more = [f"{name}={url}" if _NAME.fullmatch(name) else url for name, url in indexes]
+        result["UV_INDEX"] = " ".join(filter(None, (result.get("UV_INDEX"), *more)))
+        for name, _ in indexes:
+            _poetrys_credentials(name, result)
+    if pips or indexes:
         result.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
     return Settings(result, tuple(options))
+
+
+def _poetrys_credentials(name: str, variables: dict[str, str]) -> None:
+    """https://python-poetry.org/docs/repositories/#configuring-credentials"""
+    word = re.sub(r"[^A-Z0-9]", "_", name.upper())
+    for kind in ("USERNAME", "PASSWORD"):
+        given = variables.get(f"POETRY_HTTP_BASIC_{word}_{kind}")
+        if given is not None:
+            variables.setdefault(f"UV_INDEX_{word}_{kind}", given)
 
 
 def has_index(shell: Mapping[str, str], folder: Path) -> bool:

@@ -10,6 +10,7 @@ import csv
 import email.parser
 import io
 import os
+import re
 import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -71,39 +72,48 @@ def packages(folder: Path, platform: Platform, direct: Collection[str]) -> tuple
         for information in sorted(folder.glob("*.dist-info"))
         if (one := _distribution(information)) is not None
     }
+    requires = {
+        name: [wanted for wanted in _required(one, platform) if wanted in found and wanted != name]
+        for name, one in found.items()
+    }
+    # Which extras were asked for is written nowhere; what nothing else explains came with one.
+    orphans = found.keys() - set(direct) - {name for names in requires.values() for name in names}
+    if orphans:
+        for name, one in found.items():
+            with_extras = _required(one, platform, extras=True)
+            requires[name] += [wanted for wanted in with_extras if wanted in orphans]
     return tuple(
         Package(
             name=one.name,
             version=one.version,
             size=sum(_size(path) for path in one.files),
-            requires=tuple(
-                found[wanted].name
-                for wanted in _required(one.requires, platform)
-                if wanted in found and wanted != name
-            ),
+            requires=tuple(found[wanted].name for wanted in requires[name]),
             direct=name in direct,
         )
         for name, one in sorted(found.items())
     )
 
 
-def _required(requires: Collection[str], platform: Platform) -> list[str]:
-    """Names of what a package needs on Lambda. What an extra would bring counts where it is there:
-    the caller keeps to what was installed."""
-    from packaging.markers import Marker
+def _required(one: _Distribution, platform: Platform, *, extras: bool = False) -> list[str]:
+    """Normalised names of what a package needs on Lambda, or, instead, of what its extras need."""
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.utils import canonicalize_name
 
     environment = environment_of(platform)
     names: dict[str, None] = {}
-    for text in requires:
+    for text in one.requires:
         try:
             requirement = Requirement(text)
         except InvalidRequirement:
             continue
-        marker: Marker | None = requirement.marker
-        if marker is not None and not marker.evaluate({**environment, "extra": ""}):
+        marker = requirement.marker
+        plain = marker is None or marker.evaluate({**environment, "extra": ""})
+        if plain == extras:
             continue
+        if extras and marker is not None:
+            words = re.findall(r"""extra\s*==\s*["']([^"']+)""", str(marker))
+            if not any(marker.evaluate({**environment, "extra": word}) for word in words):
+                continue
         names[canonicalize_name(requirement.name)] = None
     return list(names)
 

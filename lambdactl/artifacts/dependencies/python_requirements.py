@@ -10,10 +10,11 @@ import hashlib
 import re
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from lambdactl.artifacts.dependencies.python_uv import Platform
 from lambdactl.artifacts.dependencies.python_wanted import Local, Wanted, digest
 from lambdactl.errors import Location, UserError
 
@@ -27,7 +28,7 @@ _LONG = {
 }
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _NAMED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*@\s*(\S+)(.*)$")
-_NAME = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[|[<>=!~;(\s]|$)")
+_NAME = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:[\[<>=!~;(@\s]|$)")
 _EXACT = re.compile(r"[^=<>!~]+===?\s*[^=,*\s;]+(?:\s*;.*)?\s+--hash[= ]")
 _EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
 _ARCHIVES = (".tar.gz", ".tgz", ".zip", ".tar.bz2")
@@ -52,14 +53,37 @@ class _Read:
     files: dict[Path, bytes] = field(default_factory=dict)
 
 
-def read(found: Path) -> Wanted:
+def read(found: Path, platform: Platform, shell: Mapping[str, str]) -> Wanted:
     """What ``found`` asks for.
 
     :raises UserError: it, or a file that it includes, can't be read; a path in it leads nowhere;
         it asks for packages to be compiled.
     """
+    return _wanted(_state(found), found)
+
+
+def exported(text: str, lock: Path) -> Wanted:
+    """What ``uv export`` made of a lock file."""
+    state = _Read(lock.parent)
+    _take(state, lock, text, constraints=False)
+    return replace(_wanted(state, lock), exact=not state.builds, closed=True)
+
+
+def name_of(requirement: str) -> str | None:
+    """The normalised name in a requirement; None where it has none."""
+    from packaging.utils import canonicalize_name
+
+    found = _NAME.match(requirement.strip())
+    return canonicalize_name(found[1]) if found else None
+
+
+def _state(found: Path) -> _Read:
     state = _Read(found.parent)
     _read(state, found, None, constraints=False)
+    return state
+
+
+def _wanted(state: _Read, found: Path) -> Wanted:
     wanted = [line for line in state.lines if not line.startswith("-")]
     return Wanted(
         found,
@@ -77,8 +101,7 @@ def read(found: Path) -> Wanted:
 
 def key(found: Path) -> bytes:
     """Every file that ``found`` includes, and what is installed from paths."""
-    state = _Read(found.parent)
-    _read(state, found, None, constraints=False)
+    state = _state(found)
     total = hashlib.sha256()
     for content in state.files.values():
         total.update(hashlib.sha256(content).digest())
@@ -101,8 +124,12 @@ def _read(state: _Read, path: Path, where: Location | None, *, constraints: bool
             f"can't read {path}: {(error.strerror or str(error)).lower()}", where=where
         ) from error
     state.files[path] = content
+    _take(state, path, _decoded(content, path), constraints=constraints)
+
+
+def _take(state: _Read, path: Path, text: str, *, constraints: bool) -> None:
     latest: str | None = None
-    for number, line, comments in _lines(_decoded(content, path)):
+    for number, line, comments in _lines(text):
         if latest is not None and _says_transitive(comments):
             state.direct.discard(latest)
         latest = None
@@ -229,11 +256,9 @@ def _requirement(state: _Read, path: Path, line: str, place: Location) -> str | 
             state.direct.add(name)
         return name
     state.lines.append(line)
-    if name is None and (plain := _NAME.match(line)) is not None:
-        name = canonicalize_name(plain[1])
-    if name is not None:
-        state.direct.add(name)
-    return name
+    if (plain := name or name_of(line)) is not None:
+        state.direct.add(plain)
+    return plain
 
 
 def _split(text: str, rest: str) -> tuple[str, str, str]:
@@ -253,8 +278,10 @@ def _path(text: str, *folders: Path) -> Path | None:
     if text.startswith("file:"):
         parsed = urllib.parse.urlsplit(text)
         text = urllib.request.url2pathname(parsed.path)
-    elif "://" in text or not (
-        text.startswith((".", "/")) or "/" in text or text.endswith((".whl", *_ARCHIVES))
+    elif (
+        "://" in text
+        or "${" in text
+        or not (text.startswith((".", "/")) or "/" in text or text.endswith((".whl", *_ARCHIVES)))
     ):
         return None
     candidates = [(folder / text).resolve() for folder in folders]

@@ -28,7 +28,9 @@ _NO_WHEEL = re.compile(
     r"^\s*hint: Wheels are required for `([^`]+)` because building from source is disabled",
     re.MULTILINE,
 )
-_VERSION = r"(?:==\S+|<\S+|>\S+)?"
+_BUILD = re.compile(
+    r"Building source distributions is disabled(?:, but attempted to build `([^`]+)`)?"
+)
 _NO_NETWORK = (
     "error sending request",
     "dns error",
@@ -133,9 +135,15 @@ def run(
         for line in process.stdout:
             clean = _PASSWORD.sub("***@", line)
             output = (output + clean)[-MAX_OUTPUT:]
-            if clean.strip():
+            # The Python that uv asks is not the function's; to read of it is of no use.
+            if clean.strip() and not clean.startswith("Using CPython"):
                 tell(clean.rstrip())
     return Answer(process.returncode, output)
+
+
+def summary(output: str) -> str:
+    """uv's error in a line."""
+    return " ".join(_causes(output))
 
 
 def offline_error(output: str) -> bool:
@@ -151,18 +159,37 @@ def explained(output: str, found: Path, wheels: Platform) -> BuildError | Enviro
     if missing := list(dict.fromkeys(_NO_WHEEL.findall(output))):
         names = ", ".join(_with_version(name, output) for name in missing)
         has = "have no wheels" if len(missing) > 1 else "has no wheel"
+        newer = "; newer runtimes load newer wheels" if "2014" in wheels.name else ""
         return BuildError(
-            f"{names} {has} for {wheels.words}, and only wheels can be installed for another "
-            f"system than this",
+            f"{names} {has} that {wheels.words} loads on Lambda, only source code",
             raw,
-            hint=CONTAINER,
+            hint=CONTAINER + newer,
         )
     if offline_error(output):
         return EnvironmentStartError(
             f"can't reach the package index for {found.name}: {lines[-1]}",
             hint="look at the network, the proxy and the index settings of uv or pip",
         )
-    return BuildError(f"can't install what {found} names: {' '.join(lines)}", raw)
+    if (build := _BUILD.search(output)) is not None:
+        name = build[1] or "a package that it names by its address"
+        return BuildError(
+            f"{found} asks for {name}, which is source code and no wheel",
+            raw,
+            hint=CONTAINER,
+        )
+    if "Hash mismatch" in output:
+        return BuildError(
+            f"a package is not what {found} says it is: {summary(output)}",
+            raw,
+            hint="somebody changed it, or the lock file is of another index",
+        )
+    if re.search(r"40[13] (?:Unauthorized|Forbidden)", output):
+        return BuildError(
+            f"the package index refuses: {summary(output)}",
+            raw,
+            hint="give uv or pip the credentials: in the index's URL, in .netrc, or with keyring",
+        )
+    return BuildError(f"can't install what {found} names: {summary(output)}", raw)
 
 
 def _with_version(name: str, output: str) -> str:

@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-SKIPPED = frozenset(
-    [
-        ".git",
-        ".lambdactl",
-        ".mypy_cache",
-        ".nox",
-        ".pytest_cache",
-        ".ruff_cache",
-        ".tox",
-        ".venv",
-        "__pycache__",
-        "build",
-        "dist",
-        "node_modules",
-        "venv",
-    ]
-)
-"""Folders of a project that do not decide what a wheel of it holds."""
+from lambdactl.artifacts.dependencies.python_uv import Platform
+from lambdactl.errors import UserError
+
+_SKIPPED = frozenset((".git", ".venv", "venv", "__pycache__", "node_modules", ".lambdactl"))
+_BUILT = frozenset(("build", "dist"))
+"""What tools leave beside a project's code, in its own folder only: further down these are words
+like any other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +42,13 @@ class Wanted:
     :ivar constraints: requirements that limit and ask for nothing.
     :ivar direct: normalised names that the project itself asks for.
     :ivar locals: what wheels are made of first.
-    :ivar builds: normalised names that may be built: they come from a repository, at a commit that
-        the file names.
+    :ivar builds: normalised names that may be built: they come from a repository or a folder.
     :ivar options: of ``uv pip install``.
-    :ivar exact: every package with its hash: no index is asked what there is.
+    :ivar indexes: names, which may be empty, and URLs of where packages are beside the usual place.
+    :ivar exact: nothing is left to ask an index for but the packages themselves.
+    :ivar closed: what the requirements require is among them.
     :ivar pips: indexes have pip's meaning: the best version of all of them.
+    :ivar project: a pyproject.toml that uv reads itself.
     """
 
     file: Path
@@ -66,12 +59,51 @@ class Wanted:
     locals: tuple[Local, ...] = ()
     builds: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    indexes: tuple[tuple[str, str], ...] = ()
     exact: bool = False
+    closed: bool = False
     pips: bool = False
+    project: Path | None = None
 
     @property
     def empty(self) -> bool:
-        return not self.locals and all(line.startswith("-") for line in self.lines)
+        asked = any(
+            not line.startswith("-") or line.startswith("--requirement ") for line in self.lines
+        )
+        return not (asked or self.locals or self.project)
+
+
+def check_python(spec: object, platform: Platform, where: Path) -> None:
+    """Refuse a project that says it does not run with the runtime's Python.
+
+    :param spec: as ``requires-python`` has it; what is no such text says nothing.
+    :raises UserError: it says so.
+    """
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        allowed = SpecifierSet(str(spec or ""))
+    except InvalidSpecifier:
+        return
+    # Which patch of a version Lambda has changes; it is neither the first nor the last for long.
+    if not any(allowed.contains(f"{platform.version}.{patch}") for patch in (0, 99)):
+        raise UserError(
+            f"{where} is for Python {spec}, and the function's runtime has {platform.version}",
+            hint="change the function's runtime, or requires-python (and lock again)",
+        )
+
+
+def toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file.
+
+    :raises UserError: it can't be read, or is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"can't read {path}: {(error.strerror or str(error)).lower()}") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not TOML: {error}") from error
 
 
 def digest(path: Path) -> bytes:
@@ -80,8 +112,13 @@ def digest(path: Path) -> bytes:
     if path.is_file():
         _add(total, path, path.name)
     for current, folders, files in os.walk(path):
+        top = Path(current) == path
         folders[:] = sorted(
-            name for name in folders if name not in SKIPPED and not name.endswith(".egg-info")
+            name
+            for name in folders
+            if name not in _SKIPPED
+            and not name.endswith((".egg-info", "_cache"))
+            and not (top and name in _BUILT)
         )
         for name in sorted(files):
             if not name.endswith(".pyc"):
