@@ -10,6 +10,7 @@ Artifacts know no container engine: whoever asks for a build hands down a :class
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
@@ -20,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from lambdactl.artifacts.model import Artifact, Target, Work
+from lambdactl.artifacts.model import Artifact, Installed, Target, Work
 from lambdactl.errors import BuildError, UserError
 from lambdactl.manifest.features import Build
 from lambdactl.manifest.model import Function
@@ -173,29 +174,29 @@ def run_commands(
     """
     found = builds.image(function)
     folder = build.folder.resolve()
-    base = _common(root.resolve(), folder)
-    copy = _scratch(work, "source-")
-    _copy(folder, copy)
-    binds = [Bind(copy, _there(base, folder), writable=True)]
+    base = common(root.resolve(), folder)
+    copy = scratch(work, "source-")
+    copy_tree(folder, copy, work)
+    binds = [Bind(copy, inside(base, folder), writable=True)]
     wanted = (build.output or function.code.path or folder).resolve()
     result = copy / wanted.relative_to(folder) if wanted.is_relative_to(folder) else None
     if result is None:
         # Beside the folder: bound in its place.
-        base = _common(base, wanted)
-        binds = [Bind(copy, _there(base, folder), writable=True)]
-        result = _scratch(work, "output-")
-        _copy(wanted, result)
+        base = common(base, wanted)
+        binds = [Bind(copy, inside(base, folder), writable=True)]
+        result = scratch(work, "output-")
+        copy_tree(wanted, result, work)
         wanted.mkdir(parents=True, exist_ok=True)
-        binds.append(Bind(result, _there(base, wanted), writable=True))
+        binds.append(Bind(result, inside(base, wanted), writable=True))
     if base != folder:
         binds.insert(0, Bind(base, SOURCE))
     one = len(build.commands) == 1
-    _run(
+    run(
         function.name,
         found,
         ("/bin/sh", "-c", _ONE_BY_ONE, "sh", *build.commands),
         said=f"`{build.commands[0]}`" if one else "one of its commands",
-        folder=_there(base, folder),
+        folder=inside(base, folder),
         binds=binds,
         environment=build.environment,
         work=work,
@@ -208,54 +209,30 @@ def run_commands(
     return result
 
 
-def install(
+def dependencies(
     function: Function,
-    script: str,
-    *,
-    given: Mapping[str, Path],
-    folder: Path,
+    found: Path,
+    target: Target,
     root: Path,
+    builds: ContainerBuilds,
     into: Path,
     work: Work,
-    builds: ContainerBuilds,
-    environment: Mapping[str, str] | None = None,
-    writable_source: bool = False,
-) -> None:
-    """Run a package manager inside the function's image, for ``into``.
+) -> Installed:
+    """Install what ``found`` names inside the image of ``function``: for that image's system, and
+    with packages that have to be compiled.
 
-    :param script: for the image's shell; it starts in the output folder.
-    :param given: files that lie in the output folder as it starts, by name.
-    :param folder: the folder of the project that the output folder takes the place of: paths that
-        start there mean the same (``file:../shared``).
+    :param found: the file that names the dependencies.
     :param root: the manifest's folder.
-    :param into: gets what the script has made; an empty folder.
-    :param writable_source: packages of the project itself are built where they are, which writes
-        beside them: they are copied.
-    :raises BuildError: it failed.
+    :param into: an empty folder.
+    :raises BuildError: it can't be installed.
+    :raises EngineError: there is no engine, or no image.
     """
-    found = builds.image(function)
-    base = _common(root.resolve(), folder.resolve())
-    for name, path in given.items():
-        (into / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, into / name)
-    source = base
-    if writable_source:
-        source = _scratch(work, "source-")
-        _copy(base, source)
-    _run(
-        function.name,
-        found,
-        ("/bin/sh", "-c", script),
-        said="the installation of its dependencies",
-        folder=OUTPUT,
-        binds=[Bind(source, SOURCE, writable=writable_source), Bind(into, OUTPUT, writable=True)],
-        environment={**(environment or {}), "LAMBDACTL_SOURCE": _there(base, folder.resolve())},
-        work=work,
-        builds=builds,
-    )
+    from lambdactl.artifacts import contained_dependencies
+
+    return contained_dependencies.install(function, found, target, root, builds, into, work)
 
 
-def _run(
+def run(
     name: str,
     found: BuiltImage,
     command: Sequence[str],
@@ -267,6 +244,13 @@ def _run(
     work: Work,
     builds: ContainerBuilds,
 ) -> None:
+    """Run one command of a build.
+
+    :param name: of the function, for messages.
+    :param said: the command, in words.
+    :param folder: where it starts.
+    :raises BuildError: it failed.
+    """
     lines: list[str] = []
     size = 0
 
@@ -380,20 +364,29 @@ def uses_loopback(environment: Mapping[str, str]) -> bool:
     return any(host in ("localhost", "127.0.0.1", "::1") for host in hosts)
 
 
-def _scratch(work: Work, prefix: str) -> Path:
+def scratch(work: Work, prefix: str) -> Path:
     return Path(tempfile.mkdtemp(prefix=prefix, dir=work.scratch))
 
 
-def _copy(folder: Path, into: Path) -> None:
-    """Copy what a build may need of ``folder``; a link stays a link."""
+def copy_tree(folder: Path, into: Path, work: Work) -> None:
+    """Copy what a build may need of ``folder``; a link stays a link.
+
+    :raises UserError: a file can't be read.
+    """
     if not folder.exists():
         return
+    ours = {os.path.realpath(work.scratch), os.path.realpath(work.cache)}
+
+    def left_out(parent: str, names: list[str]) -> list[str]:
+        above = os.path.realpath(parent)
+        return [name for name in names if name in _NEVER_COPIED or f"{above}/{name}" in ours]
+
     try:
         shutil.copytree(
             folder,
             into,
             symlinks=True,
-            ignore=shutil.ignore_patterns(*_NEVER_COPIED),
+            ignore=left_out,
             dirs_exist_ok=True,
         )
     except shutil.Error as error:
@@ -404,18 +397,13 @@ def _copy(folder: Path, into: Path) -> None:
         raise UserError(f"can't copy {error.filename or folder} for the build: {reason}") from None
 
 
-def _common(one: Path, other: Path) -> Path:
+def common(one: Path, other: Path) -> Path:
     """The folder that both are in."""
     if other.is_relative_to(one):
         return one
     return next(parent for parent in (one, *one.parents) if other.is_relative_to(parent))
 
 
-def _there(base: Path, path: Path) -> str:
+def inside(base: Path, path: Path) -> str:
     """What ``path`` is called in the container, where ``base`` is :data:`SOURCE`."""
     return str(PurePosixPath(SOURCE, path.relative_to(base).as_posix()))
-
-
-def target(function: Function) -> Target:
-    """What a function's dependencies are installed for."""
-    return Target(function.runtime or "", function.architecture)
