@@ -61,7 +61,7 @@ def _pnpm(project: Project, stage: Path, member: str, target: Target, work: Work
     words = [*_through_corepack("pnpm", work)]
     if member != ".":
         # With the members that it depends on.
-        words.append(f"--filter=./{member}...")
+        words.append(f"--filter={{./{member}}}...")
     words += ["install", "--prod", "--ignore-scripts", "--reporter=append-only"]
     words += ["--frozen-lockfile", "--prefer-offline"] if project.lock else ["--no-lockfile"]
     # Copies: what is linked into the store must not be changed. The global store of newer versions
