@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     "invoke": ("lambdactl.cli.invoke:invoke", "Run a function once, on this machine."),
     "local": ("lambdactl.cli.local:local", "Serve the functions on this machine."),
+    "build": ("lambdactl.cli.build:build", "Make the zips and images that Lambda takes."),
+    "package": (
+        "lambdactl.cli.package:package",
+        "Build, and write a bill of what there is to ship.",
+    ),
     "generate-event": (
         "lambdactl.cli.generate_event:generate_event",
         "Print a sample event of an AWS service.",

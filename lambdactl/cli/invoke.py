@@ -20,6 +20,7 @@ from lambdactl.cli.invoke_input import Options
 if TYPE_CHECKING:
     from lambdactl.cli.image_view import ImageView
     from lambdactl.execution.logs import LogSink
+    from lambdactl.manifest.model import App, Function
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
@@ -50,6 +51,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 @click.option("--watch", is_flag=True, help="Run again on each save.")
 @click.option("--repeat", type=click.IntRange(min=1), default=1, help="Run N times; say how fast.")
 @click.option("--concurrency", type=click.IntRange(min=1), default=1, help="How many at once.")
+@click.option("--built", is_flag=True, help="Run what `lambdactl build` makes, not the source.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--logs/--no-logs", default=None, help="Show the log [not with --repeat].")
 @click.option("--credentials/--no-credentials", default=True, help="Pass your AWS credentials on.")
@@ -117,11 +119,15 @@ async def _invoke(
     _stop_on_signals(signals)
     app = invoke_input.app(options)
     function = app.function(invoke_input.function_name(app, options))
-    if function.commands is not None:
-        from lambdactl.artifacts import building
+    containers = params.containers(options.containers, app.root)
+    if options.built or function.needs_artifact:
+        from lambdactl.cli import running_built
 
-        await building.run(function.commands)
-        built()
+        app = await running_built.one(app, function.name, containers)
+        function = app.function(function.name)
+    else:
+        await _run_commands(app, function)
+    built()
     invocation = Invocation(
         function=function.name,
         payload=payload,
@@ -130,7 +136,6 @@ async def _invoke(
         tenant_id=options.tenant_id,
         on_chunk=invoke_output.stream if options.output == "text" and options.repeat == 1 else None,
     )
-    containers = params.containers(options.containers, app.root)
     params.check_containers(options.containers, [function], params.warn)
     progress = _progress() if runtimes.contained(function) else None
     sink: LogSink | None = LogView() if options.logs else None
@@ -191,6 +196,17 @@ async def _invoke(
             progress.close()
 
 
+async def _run_commands(app: App, function: Function) -> None:
+    """Have the code of a function, and its layers, made that are not as they are written."""
+    layers = [app.layers[name] for name in function.layers if name in app.layers]
+    wanted = [build for build in (function.commands, *(one.commands for one in layers)) if build]
+    if wanted:
+        from lambdactl.artifacts import building
+
+        for build in wanted:
+            await building.run(build)
+
+
 def _progress() -> ImageView:
     from lambdactl.cli.image_view import ImageView
 
@@ -237,7 +253,7 @@ def _watch(options: Options) -> int:
 def _roots(options: Options) -> tuple[list[Path], list[Path]]:
     """The files and folders that a run depends on, and what of them a build writes."""
     from lambdactl import manifest
-    from lambdactl.triggers.http import builds
+    from lambdactl.triggers.http import artifact_builds, builds
 
     roots = [Path(options.event)] if options.event and options.event != "-" else []
     roots += options.env_files
@@ -249,10 +265,12 @@ def _roots(options: Options) -> tuple[list[Path], list[Path]]:
         return [*roots, manifest.find(options.manifest) or Path.cwd()], []
     if app.source is not None:
         roots.append(app.source)
-    roots += [app.layers[name].path for name in function.layers if name in app.layers]
-    output = builds.output_of(function)
+    roots += builds.layer_sources(app, function)
+    outputs = builds.outputs_of(app, function)
     if function.commands is not None:
         roots += builds.sources_of(function.commands)
     else:
         roots += function.code.files
-    return roots, [output] if output is not None else []
+    if options.built or function.needs_artifact:
+        roots += artifact_builds.project_files(app, function)
+    return roots, outputs

@@ -48,6 +48,7 @@ class Options:
     strict_runtime: bool
     containers: params.ContainerOptions
     debug_port: str | None
+    built: bool
 
 
 def app(options: Options, *, check: bool = True) -> App:
@@ -74,9 +75,14 @@ def app(options: Options, *, check: bool = True) -> App:
         if check:
             name = found.function(options.name).name
             for problem in found.warnings:
+                if options.built and problem.code == "not-built":
+                    continue
                 if _owner(found, problem) in (None, name):
                     params.warn(f"{problem.where}: {problem.message}")
             problems = manifest.check_code(found, [name])
+            if options.built:
+                # Its artifact is what must have the handler.
+                problems = tuple(one for one in problems if one.code != "handler-not-found")
             if any(problem.severity == "error" for problem in problems):
                 raise errors.ManifestError(problems)
     runner = options.containers.runner

@@ -163,6 +163,55 @@ def container_options(command: F) -> F:
     return cast(F, bundled)
 
 
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """What the user asked of a build."""
+
+    cache: bool = True
+    container: bool = False
+    jobs: int | None = None
+    pull: str | None = None
+
+    def settings(self, root: Path) -> ContainerSettings:
+        """How images are had, where something is built in one."""
+        return containers(ContainerOptions(pull=self.pull), root)
+
+
+def build_options(command: F) -> F:
+    """``--no-cache``, ``--container``, ``--jobs`` and ``--pull``; the command gets all of it as
+    ``options``."""
+
+    @functools.wraps(command)
+    def bundled(*arguments: Any, **rest: Any) -> Any:
+        own = {name: rest.pop(name) for name in BuildOptions.__dataclass_fields__}
+        return command(*arguments, options=BuildOptions(**own), **rest)
+
+    for option in (
+        click.option(
+            "--pull",
+            type=click.Choice(["always", "missing", "never"]),
+            help="When to ask registries for images [missing].",
+        ),
+        click.option(
+            "-j",
+            "--jobs",
+            metavar="N",
+            type=click.IntRange(min=1),
+            help="How many are built at a time [one a processor].",
+        ),
+        click.option(
+            "--container",
+            is_flag=True,
+            help="Build inside AWS's images, on a container engine.",
+        ),
+        click.option(
+            "--cache/--no-cache", default=True, help="--no-cache builds what has not changed, too."
+        ),
+    ):
+        bundled = option(bundled)
+    return cast(F, bundled)
+
+
 def containers(asked: ContainerOptions, root: Path) -> ContainerSettings:
     """How containers are made.
 
@@ -217,6 +266,20 @@ def complete_function(
     except errors.LambdactlError:
         return []
     return [CompletionItem(name) for name in app.functions if name.startswith(incomplete)]
+
+
+def complete_artifact(
+    context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The names of the manifest's functions and layers, for the shell."""
+    from lambdactl import manifest
+
+    try:
+        app = manifest.load(context.params.get("manifest"), stage=context.params.get("stage"))
+    except errors.LambdactlError:
+        return []
+    names = [*app.functions, *app.layers]
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 def warn(message: str) -> None:

@@ -57,6 +57,7 @@ class Options:
     strict_runtime: bool
     containers: params.ContainerOptions
     debug_port: tuple[str, ...]
+    built: bool
 
 
 @click.command("start-api")
@@ -94,6 +95,7 @@ class Options:
 @click.option("--watch/--no-watch", default=True, help="Reload on each save [yes].")
 @click.option("--polling", is_flag=True, help="Look for saves, where the system tells of none.")
 @click.option("--warm", is_flag=True, help="Start an environment of each function at once.")
+@click.option("--built", is_flag=True, help="Serve what `lambdactl build` makes, not the source.")
 @click.option("--env", metavar="K=V", multiple=True, help="A variable; K alone takes the shell's.")
 @click.option(
     "--output",
@@ -174,6 +176,7 @@ def reporting(view: View) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]
 
 async def _serve(options: Options, view: View, end: asyncio.Future[int | None]) -> None:
     """Serve until cancelled, and put everything away."""
+    from lambdactl.cli import running_built
     from lambdactl.execution import debugging
     from lambdactl.triggers.http import builds
     from lambdactl.triggers.http.reloading import Failed, Reloading, read
@@ -194,8 +197,11 @@ async def _serve(options: Options, view: View, end: asyncio.Future[int | None]) 
     debug_ports = debugging.ports(options.debug_port, app.functions) or None
     if debug_ports is not None:
         sink = debugging.announcing(sink, debug_ports, view.waiting_for_debugger)
+    begun: list[tuple[tuple[str, ...], Exception]] = []
+    artifacts = running_built.artifacts(containers, view.images, view.tell, every=options.built)
+    served = await artifacts.applied(app, lambda *what: begun.append(what))
     serving = Serving(
-        app,
+        served,
         host=options.host,
         port=base,
         ports=ports,
@@ -225,7 +231,9 @@ async def _serve(options: Options, view: View, end: asyncio.Future[int | None]) 
     reloading: Reloading | None = None
     keys = None
     try:
-        await builds.build_all(app, failed)
+        for names, error in begun:
+            happened(Failed(error, names, bare=True))
+        await builds.build_all(app, failed, artifacts)
         if options.watch:
             reloading = Reloading(
                 serving,
@@ -233,6 +241,7 @@ async def _serve(options: Options, view: View, end: asyncio.Future[int | None]) 
                 happened=happened,
                 warn=view.tell,
                 apart=[*options.env_files, *([app.source] if app.source else [])],
+                artifacts=artifacts,
                 polling=options.polling,
             )
         watching = asyncio.ensure_future(reloading.start(reading)) if reloading else None
@@ -312,15 +321,18 @@ class _Loader:
             parameters=options.parameters,
         )
         app = overridden(app, env=variables, runner=options.containers.runner)
-        doubts = {(one.code, one.message): one for one in _doubts(app)}
+        doubts = {(one.code, one.message): one for one in _doubts(app, built=options.built)}
         self._doubts = [one for key, one in doubts.items() if key not in self._told]
         self._told = set(doubts)
         return app
 
 
-def _doubts(app: App) -> list[errors.Problem]:
+def _doubts(app: App, *, built: bool) -> list[errors.Problem]:
     """What is doubtful in the manifest, code that is not there and functions that can't run here:
-    they answer with their error, which is no reason not to serve the others."""
+    they answer with their error, which is no reason not to serve the others.
+
+    :param built: artifacts are served, which may have the handlers that sources have not.
+    """
     from dataclasses import replace
 
     from lambdactl import manifest
@@ -328,6 +340,8 @@ def _doubts(app: App) -> list[errors.Problem]:
     from lambdactl.manifest.routes import apis_of
 
     found = list(manifest.check_code(app, list(app.functions)))
+    if built:
+        found = [problem for problem in found if problem.code != "handler-not-found"]
     served = {route.integration.function for api in apis_of(app) for route in api.routes}
     for function in app.functions.values():
         refused = unable(function) if function.name in served else None
@@ -335,7 +349,8 @@ def _doubts(app: App) -> list[errors.Problem]:
         if refused is not None and where is not None:
             message = f"routes to {function.name} fail here: {refused.message}"
             found.append(errors.Problem(message, where, refused.hint, code="not-supported"))
-    return [*app.warnings, *(replace(problem, severity="warning") for problem in found)]
+    warnings = [one for one in app.warnings if not (built and one.code == "not-built")]
+    return [*warnings, *(replace(problem, severity="warning") for problem in found)]
 
 
 def _ports(given: tuple[str, ...]) -> tuple[int, dict[str, int]]:

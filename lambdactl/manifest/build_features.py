@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lambdactl.manifest import layouts
 from lambdactl.manifest.build import Locate, Values, async_config, path_under, role
 from lambdactl.manifest.document import Node, written
 from lambdactl.manifest.features import (
@@ -130,6 +129,8 @@ def layer_build(layer: Values, root: Path, path: Path) -> tuple[Path, Build | No
     build = replace(build, runtime=runtime, architecture=architecture)
     if build.commands:
         return path, build
+    from lambdactl.manifest import layouts  # Few manifests have such a layer.
+
     return (path, None) if runtime is None else (layouts.laid_out(path, runtime), build)
 
 

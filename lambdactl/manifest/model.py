@@ -61,6 +61,12 @@ class Layer:
     build: Build | None = None
     """How its content is made, where ``path`` is not that already."""
 
+    @property
+    def commands(self) -> Build | None:
+        """Its build, where that runs commands on this machine and writes ``path``."""
+        build = self.build
+        return build if build is not None and build.commands and not build.container else None
+
 
 @dataclass(frozen=True, slots=True)
 class Trigger:

@@ -12,7 +12,7 @@ import os
 import re
 import shlex
 import tomllib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from lambdactl.manifest import layouts
 from lambdactl.manifest.document import Node
@@ -20,16 +20,13 @@ from lambdactl.manifest.sam.draft import Draft, Fields, truth
 from lambdactl.manifest.sam.template import Resource
 from lambdactl.manifest.sam.values import made, members, text_of
 
-OUTPUT = ".lambdactl/build"
-"""Where built code goes, beside the template."""
-_LISTS = {"External": "external", "Loader": "loader", "OutExtension": "out-extension"}
-"""Properties whose members are flags of their own: ``--loader:.json=copy``."""
-_SOURCES = (".ts", ".mts", ".cts", ".tsx", ".js", ".mjs", ".cjs", ".jsx")
-_TARGET = "es2020"
+OUTPUT = ".lambdactl/made"
+"""Where built code goes, beside the template; artifacts are made of it."""
 
 
 def put(draft: Draft, resource: Resource, fields: Fields, folder: str) -> bool:
-    """Set ``build``, and ``code`` to what it makes; False where no command does it.
+    """Set ``bundle``, or ``build`` and ``code`` to what it makes; False where nothing here does it
+    by itself.
 
     :param folder: the sources, as the template has them.
     """
@@ -43,8 +40,9 @@ def put(draft: Draft, resource: Resource, fields: Fields, folder: str) -> bool:
     inside = os.path.relpath(output, sources).replace(os.sep, "/")
     properties = metadata.get("BuildProperties") or Node({}, *metadata.at)
     if name == "esbuild":
-        commands = _esbuild(resource, properties, sources, inside)
-    elif name == "makefile":
+        fields.nest("bundle", _esbuild(draft, resource, properties, method), "BuildMethod")
+        return True
+    if name == "makefile":
         commands = [_makefile(resource, sources, output)]
     elif name.startswith("go"):
         binary = "bootstrap"
@@ -98,34 +96,52 @@ def _makefile(resource: Resource, sources: Path, output: Path) -> str:
     return f"{target} && make {shlex.quote(f'build-{resource.name}')}"
 
 
-def _esbuild(resource: Resource, properties: Node, sources: Path, output: str) -> list[str]:
-    entries = [member.text for member in members(properties.get("EntryPoints"))]
-    words = ["npx", "--no-install", "esbuild", *(entries or [_entry(resource, sources)])]
-    words += ["--bundle", "--platform=node", f"--outdir={output}", "--log-level=warning"]
-    words.append(f"--target={text_of(properties.get('Target')) or _TARGET}")
+def _esbuild(draft: Draft, resource: Resource, properties: Node, method: Node) -> Fields:
+    """``bundle``, for what ``sam build`` would have esbuild make."""
+    bundle = draft.fields(method.at)
+    bundle.put("tool", made("esbuild", method), "BuildMethod")
+    others = []
     for name, given in properties.items():
         flag = re.sub("(?<=[a-z])(?=[A-Z])", "-", name).lower()
-        if name in _LISTS:
-            words += [f"--{_LISTS[name]}:{member.text}" for member in members(given)]
-        elif given.is_mapping:
-            words += [f"--{flag}:{key}={value.text}" for key, value in given.items()]
-        elif truth(given) is not None:
-            words += [f"--{flag}"] if truth(given) else []
-        elif name not in ("EntryPoints", "Target") and members(given):
-            words.append(f"--{flag}={','.join(member.text for member in members(given))}")
-    command = " ".join(shlex.quote(word) for word in words)
-    if (sources / "package.json").is_file():
-        return ["[ -d node_modules ] || npm install --no-audit --no-fund", command]
-    return [command]
+        texts = [member.text for member in members(given)]
+        if name == "EntryPoints":
+            entry = _entry(resource, texts)
+            bundle.put("entry", made([entry], given) if entry else None, name)
+        elif name in ("Minify", "Sourcemap"):
+            wanted = truth(given)
+            bundle.put(flag, given if wanted is None else made(wanted, given), name)
+        elif name in ("Target", "Format"):
+            bundle.put(flag, given, name)
+        elif name == "External":
+            bundle.put(flag, made(texts, given), name)
+        elif name == "Loader":
+            pairs = (text.partition("=") for text in texts)
+            bundle.put(flag, made({ending: how for ending, _, how in pairs}, given), name)
+        elif name != "OutExtension":  # The runtime takes what there is.
+            others += _words(flag, given, texts)
+    if others:
+        bundle.put("arguments", made(others, properties), "BuildProperties")
+    return bundle
 
 
-def _entry(resource: Resource, sources: Path) -> str:
-    """The file of the handler, which SAM takes where no entry points are named."""
-    module = (resource.text("Handler") or "index.handler").rpartition(".")[0]
-    found = (
-        f"{module}{ending}" for ending in _SOURCES if (sources / f"{module}{ending}").is_file()
-    )
-    return next(found, f"{module}.ts")
+def _entry(resource: Resource, entries: list[str]) -> str | None:
+    """The entry that the handler is in; esbuild leaves the folder out that all of them share."""
+    if len(entries) < 2:
+        return next(iter(entries), None)
+    stem = (resource.text("Handler") or "index.handler").rpartition(".")[0]
+    paths = [PurePosixPath(entry) for entry in entries]
+    shared = os.path.commonpath([path.parent for path in paths])
+    inside = (str(path.relative_to(shared).with_suffix("")) for path in paths)
+    return next((entry for entry, name in zip(entries, inside, strict=True) if name == stem), None)
+
+
+def _words(flag: str, given: Node, texts: list[str]) -> list[str]:
+    if given.is_mapping:
+        return [f"--{flag}:{key}={value.text}" for key, value in given.items()]
+    wanted = truth(given)
+    if wanted is not None:
+        return [f"--{flag}"] if wanted else [f"--{flag}=false"]
+    return [f"--{flag}={','.join(texts)}"] if texts else []
 
 
 def _rust(properties: Node, sources: Path, output: str) -> list[str]:

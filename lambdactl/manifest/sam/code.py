@@ -15,7 +15,7 @@ _COMPILED = ("dotnet", "esbuild", "go", "java", "makefile", "rust", "provided")
 """Starts of build methods after which the handler is not where the source is.
 https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-using-build.html
 """
-_BUILD = "`sam build`, then `-f .aws-sam/build/template.yaml`"
+_BUILD = "run it with `--built`"
 
 
 def put(draft: Draft, resource: Resource, fields: Fields, image: bool) -> None:
@@ -137,9 +137,9 @@ def _built(draft: Draft, resource: Resource, fields: Fields) -> None:
     if not built:
         return
     uri = resource.get("CodeUri") or resource.get("Code")
-    if uri is None or (text_of(uri) is not None and not uri.unknown):
-        if builds.put(draft, resource, fields, text_of(uri) or "."):
-            return
+    known = uri is None or (text_of(uri) is not None and not uri.unknown)
+    if known and builds.put(draft, resource, fields, text_of(uri) or "."):
+        return
     draft.unbuilt.add(resource.key)
     node = resource.body.get("Metadata", "BuildMethod")
     message = f"`{resource.name}` is built before it runs (`BuildMethod: {method}`)"

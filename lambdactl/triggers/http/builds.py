@@ -11,13 +11,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lambdactl.artifacts import building
 from lambdactl.manifest.features import Build
-from lambdactl.manifest.model import App, Function
+from lambdactl.manifest.model import App, Function, Layer
+from lambdactl.triggers.http import artifact_builds
+from lambdactl.triggers.http.artifact_builds import Artifacts
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -28,7 +31,11 @@ _MOST = 5
 _GRACE_S = 0.2
 """Deletions are told of a moment late."""
 
+_ARTIFACT = "an artifact"
+"""No command of anybody's."""
+
 Key = tuple[Path, tuple[str, ...]]
+Done = Callable[["Job", Exception | None, float], Awaitable[None]]
 
 
 def key_of(build: Build) -> Key:
@@ -36,14 +43,34 @@ def key_of(build: Build) -> Key:
     return build.folder, build.commands
 
 
-def output_of(function: Function) -> Path | None:
-    """The folder or file that a function's build writes, where that is apart from its sources."""
-    build = function.commands
-    if build is None:
-        return None
-    if build.output is not None:
-        return build.output
-    return None if function.code.path == build.folder else function.code.path
+def outputs_of(app: App, function: Function) -> list[Path]:
+    """The folders and files that the builds of a function and its layers write, where those are
+    apart from their sources."""
+    made = [(layer.commands, layer.path) for layer in layers_of(app, function)]
+    if function.code.path is not None:
+        made.append((function.commands, function.code.path))
+    found = [
+        build.output or path
+        for build, path in made
+        if build is not None and (build.output is not None or path != build.folder)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def layers_of(app: App, function: Function) -> list[Layer]:
+    """Those of its layers that are of this manifest."""
+    return [app.layers[name] for name in function.layers if name in app.layers]
+
+
+def layer_sources(app: App, function: Function) -> list[Path]:
+    """What there is to watch of its layers."""
+    found = []
+    for layer in layers_of(app, function):
+        if layer.commands is not None:
+            found += sources_of(layer.commands)
+        else:
+            found.append(layer.build.folder if layer.build is not None else layer.path)
+    return found
 
 
 def built_before(app: App, names: Iterable[str]) -> bool:
@@ -67,6 +94,8 @@ def sources_of(build: Build) -> list[Path]:
 class Job:
     """The build of one or more functions.
 
+    :param run: what there is to do.
+    :param roots: what there is to watch beside the sources of ``build``.
     :param done: called after each run, with None or the error, and seconds; what it returns is
         awaited before the next run.
     """
@@ -76,11 +105,16 @@ class Job:
         build: Build,
         names: Iterable[str],
         outputs: Iterable[Path],
-        done: Callable[[Job, Exception | None, float], Awaitable[None]],
+        done: Done,
+        *,
+        run: Callable[[], Awaitable[object]],
+        roots: Iterable[Path] = (),
     ) -> None:
         self.build = build
         self.names = tuple(names)
         self.outputs = tuple(outputs)
+        self.roots = tuple(dict.fromkeys((*sources_of(build), *roots)))
+        self._build = run
         self._done = done
         self._patterns = _patterns(build)
         self._task: asyncio.Task[None] | None = None
@@ -93,7 +127,10 @@ class Job:
 
     def is_like(self, other: Job) -> bool:
         """Whether both build the same for the same functions."""
-        return (self.build, self.names, self.outputs) == (other.build, other.names, other.outputs)
+        return (self.build, self.names, self.outputs, self.roots) == (
+            *(other.build, other.names),
+            *(other.outputs, other.roots),
+        )
 
     def concerns(self, path: Path) -> bool:
         """Whether ``path`` is a source of this build."""
@@ -136,7 +173,7 @@ class Job:
         while True:
             self._again = False
             self._during.clear()
-            error, seconds = await _timed(self.build)
+            error, seconds = await _timed(self._build)
             self._ended = time.monotonic()
             await self._done(self, error, seconds)
             if not self._again and not self._was_meddled_with():
@@ -156,46 +193,92 @@ class Job:
 
 
 def jobs_of(
-    app: App, done: Callable[[Job, Exception | None, float], Awaitable[None]]
+    app: App,
+    done: Done,
+    artifacts: Artifacts | None = None,
+    rebuild: Callable[[Collection[str]], Awaitable[object]] | None = None,
 ) -> dict[Key, Job]:
-    """The builds of an app's functions."""
+    """The builds of an app's functions.
+
+    :param artifacts: knows which functions run from artifacts.
+    :param rebuild: makes the artifacts of functions anew.
+    """
     jobs = {}
-    for key, (build, functions) in _builds(app).items():
-        outputs = [path for path in map(output_of, functions) if path is not None]
-        jobs[key] = Job(build, [function.name for function in functions], outputs, done)
+    for key, (build, functions) in _commands(app, artifacts).items():
+        names = [function.name for function in functions]
+        outputs = _all(outputs_of(app, function) for function in functions)
+        jobs[key] = Job(build, names, outputs, done, run=partial(building.run, build))
+    if artifacts is None or rebuild is None:
+        return jobs
+    for key, (build, functions) in _artifacts(app, artifacts).items():
+        names = [function.name for function in functions]
+        jobs[key] = Job(
+            build,
+            names,
+            _all(outputs_of(app, function) for function in functions),
+            done,
+            run=partial(rebuild, names),
+            roots=_all(
+                (*artifact_builds.project_files(app, function), *layer_sources(app, function))
+                for function in functions
+            ),
+        )
     return jobs
 
 
-async def build_all(app: App, failed: Callable[[tuple[str, ...], Exception], None]) -> None:
-    """Run every build of ``app`` once, before it is served; as many at a time as there are.
+async def build_all(
+    app: App,
+    failed: Callable[[tuple[str, ...], Exception], None],
+    artifacts: Artifacts | None = None,
+) -> None:
+    """Run every build of ``app`` once, before it is served; as many at a time as there are. What
+    runs from its artifact is not built here.
 
     :param failed: told of the functions of a build that failed, and why.
     """
 
     async def one(build: Build, functions: list[Function]) -> None:
-        error, _ = await _timed(build)
+        error, _ = await _timed(partial(building.run, build))
         if error is not None:
             failed(tuple(function.name for function in functions), error)
 
-    await asyncio.gather(*(one(*shared) for shared in _builds(app).values()))
+    await asyncio.gather(*(one(*shared) for shared in _commands(app, artifacts).values()))
 
 
-def _builds(app: App) -> dict[Key, tuple[Build, list[Function]]]:
-    """Each build, and the functions that share it."""
+def _commands(app: App, artifacts: Artifacts | None) -> dict[Key, tuple[Build, list[Function]]]:
+    """Each build that runs commands, and the functions that share it."""
     found: dict[Key, tuple[Build, list[Function]]] = {}
     for function in app.functions.values():
-        build = function.commands
-        if build is not None:
-            found.setdefault(key_of(build), (build, []))[1].append(function)
+        if artifacts is not None and artifacts.has(function):
+            continue
+        layers = (layer.commands for layer in layers_of(app, function))
+        for build in (function.commands, *layers):
+            if build is not None:
+                found.setdefault(key_of(build), (build, []))[1].append(function)
     return found
 
 
-async def _timed(build: Build) -> tuple[Exception | None, float]:
-    """Run ``build``: what went wrong, and seconds."""
+def _artifacts(app: App, artifacts: Artifacts) -> dict[Key, tuple[Build, list[Function]]]:
+    """What artifacts are made of, and the functions that share it."""
+    found: dict[Key, tuple[Build, list[Function]]] = {}
+    for function in app.functions.values():
+        if artifacts.has(function):
+            build = artifact_builds.build_of(function)
+            key = (build.folder, (_ARTIFACT, *build.commands, *build.watch))
+            found.setdefault(key, (build, []))[1].append(function)
+    return found
+
+
+def _all(paths: Iterable[Iterable[Path]]) -> list[Path]:
+    return list(dict.fromkeys(path for some in paths for path in some))
+
+
+async def _timed(run: Callable[[], Awaitable[object]]) -> tuple[Exception | None, float]:
+    """Run a build: what went wrong, and seconds."""
     begun = time.monotonic()
     error: Exception | None = None
     try:
-        await building.run(build)
+        await run()
     except Exception as problem:
         # A bug of ours, too, is told and does not end the watch over the sources.
         error = problem

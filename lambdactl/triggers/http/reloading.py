@@ -17,15 +17,16 @@ from lambdactl.execution.tasks import keep
 from lambdactl.execution.watch import Change, Watch
 from lambdactl.execution.watch_loop import attach
 from lambdactl.execution.watch_sources import POLL_S
-from lambdactl.manifest.model import App, Function
+from lambdactl.manifest.model import App
 from lambdactl.manifest.noted import noting
 from lambdactl.manifest.routes import apis_of
-from lambdactl.triggers.http.builds import Job, Key, built_before, jobs_of, sources_of
+from lambdactl.triggers.http import watch_plan
+from lambdactl.triggers.http.artifact_builds import Artifacts
+from lambdactl.triggers.http.builds import Job, Key, built_before, jobs_of
+from lambdactl.triggers.http.watch_plan import Plan, is_artifact
 
 PACE_S = 0.03
 """A first save is taken up at once; in a burst of them (a git checkout) one in this time."""
-
-_SUFFIXES = (".py", ".js", ".mjs", ".cjs", ".rb")
 
 
 class Served(Protocol):
@@ -124,10 +125,15 @@ class Reloading:
         happened: Callable[[Happening], None],
         warn: Callable[[str], None],
         apart: Collection[Path] = (),
+        artifacts: Artifacts | None = None,
         polling: bool = False,
         poll_s: float = POLL_S,
     ) -> None:
         self._served = served
+        self._artifacts = artifacts
+        self._source = served.app
+        self._others: set[str] = set()
+        """Functions whose artifacts have become others in the build that is through."""
         self._load = load
         self._happened = happened
         self._warn = warn
@@ -137,7 +143,7 @@ class Reloading:
         self._files: frozenset[Path] = frozenset()
         self._jobs: dict[Key, Job] = {}
         self._watch: Watch | None = None
-        self._plan: _Plan | None = None
+        self._plan: Plan | None = None
         self._detach: Callable[[], None] = lambda: None
         self._tasks: set[asyncio.Task[None]] = set()
         self._wanted: dict[str, Path | None] = {}
@@ -151,8 +157,9 @@ class Reloading:
     async def start(self, reading: Reading) -> None:
         """Begin to watch what ``reading`` says the app is made of."""
         self._files = reading.files
-        self._jobs = jobs_of(self._served.app, self._built)
-        self._exchange(await self._prepared(self._served.app, self._files, self._jobs))
+        self._source = reading.app or self._source
+        self._jobs = self._jobs_of(self._source)
+        self._exchange(await self._prepared(self._source, self._files, self._jobs))
 
     def reload_all(self) -> None:
         """Read the manifest again, build what is built, and give every function fresh
@@ -162,7 +169,9 @@ class Reloading:
             job.start()
         self._reload(
             dict.fromkeys(
-                name for name, one in self._served.app.functions.items() if one.commands is None
+                name
+                for name, one in self._source.functions.items()
+                if one.commands is None and not is_artifact(one, self._artifacts)
             )
         )
 
@@ -244,8 +253,24 @@ class Reloading:
             bare = not built_before(self._served.app, job.names)
             self._happened(Failed(error, job.names, bare))
             return
-        self._happened(Built(job.names, seconds))
-        self._reload(dict.fromkeys(job.names))
+        names = job.names
+        if any(is_artifact(self._source.functions.get(name), self._artifacts) for name in names):
+            names = tuple(name for name in names if name in self._others)
+            self._others.difference_update(names)
+        if names:
+            self._happened(Built(names, seconds))
+            self._reload(dict.fromkeys(names))
+
+    def _jobs_of(self, app: App) -> dict[Key, Job]:
+        return jobs_of(app, self._built, self._artifacts, self._rebuild)
+
+    async def _rebuild(self, names: Collection[str]) -> None:
+        """Make the artifacts of functions anew, and serve from them."""
+        assert self._artifacts is not None
+        app, others = await self._artifacts.again(self._source, lambda: self._served.app, names)
+        self._others |= others
+        if app != self._served.app:
+            await self._served.reload_app(app)
 
     # the manifest
 
@@ -280,15 +305,19 @@ class Reloading:
     async def _take_over(
         self, app: App, files: frozenset[Path], path: Path | None, begun: float
     ) -> None:
-        jobs = jobs_of(app, self._built)
+        jobs = self._jobs_of(app)
         # Watched before anything is started from it: no save falls between.
         fresh = await self._prepared(app, files, jobs)
         try:
-            await self._served.reload_app(app)
+            served = app
+            if self._artifacts is not None:
+                served = await self._artifacts.applied(app, self._failed)
+            await self._served.reload_app(served)
         except LambdactlError as error:
             self._discard(fresh)
             await self._keep_on(error, files)
             return
+        self._source = app
         self._files = files
         self._exchange(fresh)
         self._happened(Rerouted(path, asyncio.get_running_loop().time() - begun))
@@ -299,7 +328,10 @@ class Reloading:
         self._happened(Failed(error))
         if not files <= self._files:
             self._files |= files
-            self._exchange(await self._prepared(self._served.app, self._files, self._jobs))
+            self._exchange(await self._prepared(self._source, self._files, self._jobs))
+
+    def _failed(self, names: tuple[str, ...], error: Exception) -> None:
+        self._happened(Failed(error, names, bare=True))
 
     async def _take_over_builds(self, fresh: dict[Key, Job]) -> None:
         for key, job in fresh.items():
@@ -317,7 +349,7 @@ class Reloading:
 
     async def _prepared(self, app: App, files: frozenset[Path], jobs: dict[Key, Job]) -> _Prepared:
         """A watch over what ``app`` is made of, which nobody listens to yet."""
-        plan = _plan(app, files, jobs)
+        plan = watch_plan.plan(app, files, jobs, self._artifacts)
         if self._watch is not None and plan == self._plan:
             return _Prepared(plan, self._watch)
         watch = await asyncio.to_thread(
@@ -359,61 +391,5 @@ class Reloading:
 
 
 class _Prepared(NamedTuple):
-    plan: _Plan
+    plan: Plan
     watch: Watch
-
-
-class _Plan(NamedTuple):
-    """What to watch, and what each root is part of."""
-
-    code: dict[Path, list[str]]
-    """Root to functions."""
-    sources: dict[Path, list[Key]]
-    """Root to builds."""
-    files: frozenset[Path]
-    keep: frozenset[Path]
-    without: dict[Path, list[Path]]
-
-    @property
-    def roots(self) -> list[Path]:
-        return list(dict.fromkeys([*self.code, *self.sources, *self.files]))
-
-
-def _plan(app: App, files: frozenset[Path], jobs: dict[Key, Job]) -> _Plan:
-    code: dict[Path, list[str]] = {}
-    keep: set[Path] = set()
-    for function in app.functions.values():
-        for root in _made_of(app, function):
-            code.setdefault(root, []).append(function.name)
-        keep |= _handler_files(function)
-    sources: dict[Path, list[Key]] = {}
-    without: dict[Path, list[Path]] = {}
-    for key, job in jobs.items():
-        for root in sources_of(job.build):
-            sources.setdefault(root, []).append(key)
-            if root not in code:
-                without.setdefault(root, []).extend(job.outputs)
-    return _Plan(code, sources, files, frozenset(keep), without)
-
-
-def _made_of(app: App, function: Function) -> list[Path]:
-    """The files and folders that a function's environments read."""
-    roots = [app.layers[name].path for name in function.layers if name in app.layers]
-    if function.commands is not None:
-        # Built code is read again when a build is through, and only then: half of it is none.
-        return roots
-    roots += function.code.files
-    code = function.code.path
-    if function.code.kind == "folder" and code is not None and "/" in (function.handler or ""):
-        # Named by the manifest, so it is code even where git ignores it (dist/index.handler).
-        roots.append((code / (function.handler or "")).parent)
-    return roots
-
-
-def _handler_files(function: Function) -> set[Path]:
-    """The file that the handler is in, whatever git thinks of it."""
-    if function.code.kind != "folder" or function.code.path is None:
-        return set()
-    stem = (function.handler or "").rpartition(".")[0]
-    names = [stem + suffix for suffix in _SUFFIXES] if stem else []
-    return {function.code.path / name for name in (*names, "bootstrap")}

@@ -11,11 +11,11 @@ import pytest
 from lambdactl import manifest
 from lambdactl.artifacts import building
 from lambdactl.manifest import Function
-from lambdactl.manifest.features import Build
+from lambdactl.manifest.features import Build, Bundle
 from lambdactl.manifest.sam.convert import convert
 from tests.manifest.sam.conftest import Folder
 
-OUTPUT = ".lambdactl/build/Fn"
+OUTPUT = ".lambdactl/made/Fn"
 
 
 def function(folder: Folder, metadata: str, runtime: str = "nodejs22.x") -> Function:
@@ -27,37 +27,11 @@ def function(folder: Folder, metadata: str, runtime: str = "nodejs22.x") -> Func
 
 
 @pytest.mark.parametrize(
-    ("metadata", "runtime", "commands"),
+    ("metadata", "commands"),
     [
-        (
-            "{BuildMethod: esbuild}",
-            "nodejs22.x",
-            [
-                f"npx --no-install esbuild app.ts --bundle --platform=node --outdir=../{OUTPUT} "
-                "--log-level=warning --target=es2020"
-            ],
-        ),
-        (
-            "{BuildMethod: esbuild, BuildProperties: {EntryPoints: [a.ts, b/c.ts], Minify: true, "
-            "Sourcemap: false, Target: es2022, Format: esm, MainFields: [module, main], External: "
-            "['@aws-sdk/*'], Loader: [.json=copy], OutExtension: [.js=.mjs], "
-            "Banner: {js: 'a b'}}}",
-            "nodejs22.x",
-            [
-                f"npx --no-install esbuild a.ts b/c.ts --bundle --platform=node "
-                f"--outdir=../{OUTPUT} --log-level=warning --target=es2022 --minify --format=esm "
-                "--main-fields=module,main '--external:@aws-sdk/*' --loader:.json=copy "
-                "--out-extension:.js=.mjs '--banner:js=a b'"
-            ],
-        ),
-        (
-            "{BuildMethod: go1.x}",
-            "provided.al2023",
-            [f"CGO_ENABLED=0 go build -o ../{OUTPUT}/bootstrap ."],
-        ),
+        ("{BuildMethod: go1.x}", [f"CGO_ENABLED=0 go build -o ../{OUTPUT}/bootstrap ."]),
         (
             "{BuildMethod: rust-cargolambda, BuildProperties: {Binary: hello}}",
-            "provided.al2023",
             [
                 "cargo build --release --bin hello",
                 f"mkdir -p ../{OUTPUT} && cp "
@@ -66,24 +40,37 @@ def function(folder: Folder, metadata: str, runtime: str = "nodejs22.x") -> Func
         ),
     ],
 )
-def test_commands(folder: Folder, metadata: str, runtime: str, commands: list[str]) -> None:
-    found = function(folder, metadata, runtime)
+def test_commands(folder: Folder, metadata: str, commands: list[str]) -> None:
+    found = function(folder, metadata, "provided.al2023")
     assert found.build == Build(tuple(commands), folder.root / "src")
     assert found.code.path == folder.root / OUTPUT
 
 
-def test_packages_are_installed_first(folder: Folder) -> None:
-    folder.write("{}", "src/package.json")
-    build = function(folder, "{BuildMethod: esbuild}").build
-    assert build is not None
-    assert build.commands[0] == "[ -d node_modules ] || npm install --no-audit --no-fund"
-
-
-def test_the_entry_point_is_the_file_of_the_handler(folder: Folder) -> None:
-    folder.write("", "src/app.mjs")
-    build = function(folder, "{BuildMethod: esbuild}").build
-    assert build is not None
-    assert " app.mjs " in build.commands[0]
+def test_esbuild_makes_a_bundle(folder: Folder) -> None:
+    plain = function(folder, "{BuildMethod: esbuild}")
+    assert plain.build == Build((), folder.root / "src", bundle=Bundle())
+    assert plain.code.path == folder.root / "src"
+    assert plain.needs_artifact
+    found = function(
+        folder,
+        "{BuildMethod: esbuild, BuildProperties: {EntryPoints: [lib/b/c.ts, lib/app.ts], "
+        "Minify: true, Sourcemap: false, Target: es2022, Format: esm, MainFields: [module, main], "
+        "External: ['@aws-sdk/*'], Loader: [.json=copy, .txt=text], OutExtension: [.js=.mjs], "
+        "KeepNames: true, SourcesContent: false, Banner: {js: 'a b'}}}",
+    ).build
+    assert found is not None
+    assert found.bundle == Bundle(
+        entry=("lib/app.ts",),
+        target="es2022",
+        format="esm",
+        minify=True,
+        external=("@aws-sdk/*",),
+        loader={".json": "copy", ".txt": "text"},
+        arguments=(
+            *("--main-fields=module,main", "--keep-names", "--sources-content=false"),
+            "--banner:js=a b",
+        ),
+    )
 
 
 def test_the_name_of_a_rust_package(folder: Folder) -> None:
@@ -109,6 +96,47 @@ def test_a_build_is_converted(folder: Folder) -> None:
     app = manifest.load(folder.write(made.text, "lambdactl.yaml"), env={})
     assert app.function("Fn").build == wanted.build
     assert app.function("Fn").code == wanted.code
+
+
+LAYER = """
+    Shared:
+      Type: AWS::Serverless::LayerVersion
+      Metadata: {metadata}
+      Properties: {{ContentUri: shared, CompatibleRuntimes: [python3.12, python3.13]}}
+"""
+
+
+def test_a_layer_is_built_for_its_runtime(folder: Folder) -> None:
+    folder.write("", "shared/util.py")
+    text = LAYER.format(metadata="{BuildMethod: python3.13, BuildArchitecture: arm64}")
+    layer = folder.app("Layers: [!Ref Shared]", text).layers["Shared"]
+    assert layer.build == Build(
+        (), folder.root / "shared", runtime="python3.13", architecture="arm64"
+    )
+    assert (layer.path / "python/util.py").is_file()
+    folder.write("", "shared/python/other.py")
+    layer = folder.app("Layers: [!Ref Shared]", text).layers["Shared"]
+    assert (layer.path, layer.build) == (folder.root / "shared", None)
+
+
+def test_a_makefile_builds_a_layer(folder: Folder) -> None:
+    folder.write('build-Shared:\n\techo made > "$(ARTIFACTS_DIR)/made.txt"\n', "shared/Makefile")
+    text = LAYER.format(metadata="{BuildMethod: makefile}")
+    layer = folder.app("Layers: [!Ref Shared]", text).layers["Shared"]
+    assert layer.commands is not None
+    asyncio.run(building.run(layer.commands, shell={"PATH": os.environ["PATH"]}))
+    assert layer.path == folder.root / ".lambdactl/made/Shared"
+    assert (layer.path / "made.txt").read_text() == "made\n"
+
+
+def test_a_layer_is_converted(folder: Folder) -> None:
+    folder.write("", "shared/util.py")
+    text = LAYER.format(metadata="{BuildMethod: python3.13}")
+    wanted = folder.app("Layers: [!Ref Shared]", text).layers["Shared"]
+    made = convert(folder.root / "template.yaml")
+    app = manifest.load(folder.write(made.text, "lambdactl.yaml"), env={})
+    assert app.layers["Shared"].build == wanted.build
+    assert app.layers["Shared"].path == wanted.path
 
 
 def test_code_that_is_not_here_is_not_built(folder: Folder) -> None:
