@@ -51,6 +51,8 @@ class Built:
     that were split off functions come last."""
 
     artifacts: tuple[Artifact, ...]
+    notes: tuple[str, ...] = ()
+    """What is worth knowing of them, a line each."""
 
     def of(self, name: str, *, layer: bool = False) -> Artifact:
         """:raises KeyError: there is none."""
@@ -139,8 +141,7 @@ async def build(
         if isinstance(result, BaseException):
             raise result
     artifacts = sorted(found.values(), key=_order(app))
-    sizes.check(app, artifacts)
-    return Built(tuple(artifacts))
+    return Built(tuple(artifacts), sizes.check(app, artifacts))
 
 
 def built_app(app: App, built: Built) -> App:
