@@ -61,7 +61,7 @@ def tree(
 
 def everything(folder: Path, *, prefix: str = "") -> Tree:
     """As :func:`tree`, of what is there for no other purpose: installed dependencies, the output
-    of a compiler. Only ``__pycache__`` and version control stay out."""
+    of a compiler. Only ``__pycache__`` and version control stay out, and nobody is told."""
     top = os.path.realpath(folder)
     return _Walk(folder, top, prefix, Rules(top), installed=True).tree()
 
@@ -228,7 +228,8 @@ class _Walk:
         return out if out and out.secret else None
 
     def _leave_out(self, name: str, out: Out) -> None:
-        self._left_out.append(LeftOut(name, out.why, out.secret))
+        if not self._installed:
+            self._left_out.append(LeftOut(name, out.why, out.secret))
 
     def _shown(self, path: str) -> str:
         return str(self._folder / os.path.relpath(path, self._top))
