@@ -10,8 +10,12 @@ source gives the same bytes wherever it lies.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -176,7 +180,8 @@ def build(
     """
     shell = {**work.shell, **(environment or {})}
     tools = _tools(project, name, shell)
-    with tempfile.TemporaryDirectory(prefix="compile-", dir=work.scratch) as scratch:
+    variables = _environment(project, target, shell, work)
+    with _alone(project, work), tempfile.TemporaryDirectory(dir=work.scratch) as scratch:
         request = {
             "capability": _CAPABILITIES[project.kind],
             "ignored": [*_NEVER_SOURCE, *_below(project.folder, work.scratch)],
@@ -196,14 +201,16 @@ def build(
                 ),
             },
         }
-        said, output = _run(request, _environment(project, shell, tools), work)
+        # Where Go finds no program the library looks for one below, which says nothing to the user.
+        noise = str(project.folder / _program(target, handler)) if project.kind == "go" else None
+        said, output = _run(request, variables, work, noise)
     if said is not None:
         raise _failed(project, name, said, output)
     _check(project, target, into, name, handler, output)
 
 
 def _run(
-    request: Mapping[str, object], environment: Mapping[str, str], work: Work
+    request: Mapping[str, object], environment: Mapping[str, str], work: Work, noise: str | None
 ) -> tuple[str | None, bytes]:
     """What went wrong, if anything did, and the end of what was printed."""
     output = bytearray()
@@ -218,6 +225,8 @@ def _run(
         assert process.stdout is not None
         assert process.stderr is not None
         for line in process.stderr:
+            if noise is not None and noise.encode() in line:
+                continue
             output += line
             del output[:-MAX_OUTPUT]
             work.tell(line.decode("utf-8", "replace").rstrip())
@@ -238,7 +247,7 @@ def _failed(project: Project, name: str, said: str, output: bytes) -> BuildError
     if not output.strip():
         output = reason.encode()
     last = reason.splitlines()[-1] if reason else ""
-    if reason and last.encode() not in output and project.kind != "go":
+    if last.encode() not in output and project.kind != "go":
         output += b"\n" + reason.encode()
     return BuildError(
         f"{name} can't be built: {_LANGUAGES[project.kind]} in {project.folder} does not compile",
@@ -251,6 +260,9 @@ def _hint(project: Project, output: bytes) -> str | None:
     text = output.decode("utf-8", "replace")
     if project.kind == "go" and "no Go files in" in text:
         return "let `code` name the folder with `package main`"
+    missing = re.search(r"the `(\S+)` target may not be installed", text)
+    if missing is not None:
+        return f"rustup target add {missing[1]}"
     if project.kind == "go" and "updates to go.mod needed" in text:
         return f"go mod tidy -C {project.base}"
     if project.kind == "go" and "missing go.sum entry" in text:
@@ -316,8 +328,22 @@ def _named(project: Project, handler: str | None) -> str | None:
     return handler if handler in names else None
 
 
+@contextlib.contextmanager
+def _alone(project: Project, work: Work) -> Iterator[None]:
+    """Cargo and .NET write what they make beside the source, for whatever function, runtime and
+    architecture: two builds of the same would ship each other's."""
+    if project.kind not in ("rust", "dotnet"):
+        yield
+        return
+    work.cache.mkdir(parents=True, exist_ok=True)
+    mark = hashlib.sha256(os.fsencode(project.base)).hexdigest()[:16]
+    with (work.cache / f"{project.kind}-{mark}.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def _environment(
-    project: Project, shell: Mapping[str, str], tools: Mapping[str, str]
+    project: Project, target: Target, shell: Mapping[str, str], work: Work
 ) -> dict[str, str]:
     """Variables that make a tool's result independent of the machine, under those that the user has
     set."""
@@ -330,6 +356,10 @@ def _environment(
         if "-buildvcs" not in flags:
             flags = f"{flags} -buildvcs=false"
         result["GOFLAGS"] = flags.strip()
+    elif project.kind == "rust":
+        # Beside the user's own builds, which are for this machine.
+        given = Path(shell.get("CARGO_TARGET_DIR") or work.cache / "cargo")
+        result["CARGO_TARGET_DIR"] = str(given / f"{target.runtime}-{target.architecture}")
     elif project.kind == "dotnet":
         # https://learn.microsoft.com/dotnet/core/project-sdk/msbuild-props#continuousintegrationbuild
         result.setdefault("ContinuousIntegrationBuild", "true")
@@ -385,10 +415,13 @@ def _below(folder: Path, path: Path) -> list[str]:
 
 
 def _go(source: Path, top: Path) -> Project | None:
-    if not any(source.glob("*.go")):
-        return None
     module = _nearest(source, top, "go.mod")
     if module is None:
+        return None
+    # A module whose programs are further down is named so that the error is about that; with a
+    # program in it somebody has compiled it already.
+    is_module = module.parent == source and not (source / "bootstrap").exists()
+    if not is_module and not any(source.glob("*.go")):
         return None
     workspace = _nearest(source, top, "go.work")
     return Project("go", source, module, (workspace or module).parent)
