@@ -87,6 +87,12 @@ def _npm_samples() -> str | None:
     return str(modules) if modules.is_dir() else None
 
 
+def _npm_tools() -> str | None:
+    """pnpm, Yarn and esbuild: ``npm install --prefix tests/artifacts/tools``."""
+    modules = Path(__file__).parent / "artifacts" / "tools" / "node_modules"
+    return str(modules) if modules.is_dir() else None
+
+
 PARTS: dict[str, Callable[[], str | None]] = {
     "awslambdaric": _module("awslambdaric"),
     "container": _engine,
@@ -94,8 +100,11 @@ PARTS: dict[str, Callable[[], str | None]] = {
     "docker_registry": _program("docker-registry"),
     "gcc": _program("gcc"),
     "git": _program("git"),
+    "go": _program("go"),
     "node": _program("node"),
+    "npm": _program("npm"),
     "npm_samples": _npm_samples,
+    "npm_tools": _npm_tools,
     "openssl": _program("openssl"),
     "pythons": lambda: next(iter(other_pythons().values()), None),
     "ruby": _program("ruby"),
