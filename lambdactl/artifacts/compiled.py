@@ -203,19 +203,25 @@ def build(
         }
         # Where Go finds no program the library looks for one below, which says nothing to the user.
         noise = str(project.folder / _program(target, handler)) if project.kind == "go" else None
-        said, output = _run(request, variables, work, noise)
+        said, output = _run(request, project.folder, variables, work, noise)
     if said is not None:
         raise _failed(project, name, said, output)
     _check(project, target, into, name, handler, output)
 
 
 def _run(
-    request: Mapping[str, object], environment: Mapping[str, str], work: Work, noise: str | None
+    request: Mapping[str, object],
+    folder: Path,
+    environment: Mapping[str, str],
+    work: Work,
+    noise: str | None,
 ) -> tuple[str | None, bytes]:
     """What went wrong, if anything did, and the end of what was printed."""
     output = bytearray()
     with subprocess.Popen(
         [sys.executable, "-P", compiled_worker.__file__, json.dumps(request)],
+        # Where version managers look which version of a tool is meant.
+        cwd=folder,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
