@@ -112,12 +112,15 @@ def _install(
         *("--only-binary", ":all:"),
         # A link would let a function that writes to its code write into uv's cache.
         *("--link-mode", "copy"),
+        "--no-editable",
         *wanted.options,
         *given.options,
     ]
     for name in wanted.builds:
-        # uv builds a folder anew only where its pyproject.toml has changed, unless told to.
-        arguments += ["--no-binary", name, "--refresh-package", name]
+        arguments += ["--no-binary", name]
+    for name in wanted.anew:
+        # Without, uv builds a folder again only where its pyproject.toml has changed.
+        arguments += ["--reinstall-package", name]
     if wanted.closed:
         arguments.append("--no-deps")
     if wanted.project is not None:
@@ -133,6 +136,11 @@ def _install(
         if answer.code == 0:
             return frozenset(built)
     answer = python_uv.run(arguments, folder=wanted.folder, shell=shell, tell=work.tell)
+    if answer.code != 0 and not wanted.exact and python_uv.offline_error(answer.output):
+        offline = python_uv.run([*arguments, "--offline"], folder=wanted.folder, shell=shell)
+        if offline.code == 0:
+            work.tell(f"no package index can be reached: {wanted.file} gets what uv's cache has")
+            return frozenset(built)
     if answer.code != 0:
         raise python_uv.explained(answer.output, wanted.file, platform)
     return frozenset(built)

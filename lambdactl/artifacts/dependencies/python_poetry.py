@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,14 +19,17 @@ from lambdactl.artifacts.dependencies.python_uv import Platform
 from lambdactl.artifacts.dependencies.python_wanted import (
     Local,
     Wanted,
-    check_python,
     digest,
     toml,
+    wrong_python,
 )
 from lambdactl.errors import UserError
 
 Table = Mapping[str, Any]
 MAIN = "main"
+
+_CARET = re.compile(r"\^\s*((\d+)[\d.]*)")
+_TILDE = re.compile(r"~(?!=)\s*(\d+\.\d+)[\d.]*")
 
 
 @dataclass(slots=True)
@@ -72,7 +76,9 @@ def read(found: Path, platform: Platform, shell: Mapping[str, str]) -> Wanted:
     metadata = data.get("metadata")
     if not isinstance(metadata, dict) or "content-hash" not in metadata:
         raise UserError(f"{found} is not a lock file of Poetry's", hint="poetry lock")
-    check_python(metadata.get("python-versions"), platform, found)
+    given = str(metadata.get("python-versions", "*"))
+    if not _allows(given, platform):
+        raise wrong_python(given, platform, found)
     packages = data.get("package", [])
     lines = _Lines(found.parent, metadata.get("files", {}))
     direct = _direct(found)
@@ -99,11 +105,15 @@ def read(found: Path, platform: Platform, shell: Mapping[str, str]) -> Wanted:
 
 
 def key(found: Path) -> bytes:
-    total = hashlib.sha256(found.read_bytes())
-    data = toml(found)
-    packages = data.get("package", [])
-    if not any("groups" in package for package in packages):
+    content = found.read_bytes()
+    total = hashlib.sha256(content)
+    grouped = b"\ngroups = [" in content
+    if not grouped:
         total.update(json.dumps(_direct(found), sort_keys=True, default=str).encode())
+    if grouped and b'\ntype = "directory"' not in content and b'\ntype = "file"' not in content:
+        # To parse it would take longer than all else that a build does that changes nothing.
+        return total.digest()
+    packages = toml(found).get("package", [])
     for package in packages:
         source = package.get("source", {})
         if source.get("type") in ("directory", "file"):
@@ -135,13 +145,15 @@ def _ungrouped(
     pinned = _Lines(folder, lines.hashes)
     chosen: dict[str, Table] = {}
     for package in packages:
-        if _fits(package, platform):
+        if _allows(str(package.get("python-versions", "*")), platform):
             # Of several the last is the newest: Poetry sorts them.
             chosen[_canonical(str(package["name"]))] = package
     for name, wanted in direct.items():
         for one in wanted:
             marker = str(one.get("markers", ""))
             if name not in chosen or one.get("optional"):
+                continue
+            if not _allows(str(one.get("python", "*")), platform):
                 continue
             if chosen[name].get("source", {}).get("type") in ("directory", "file", "git", "url"):
                 lines.add(chosen[name], marker)
@@ -154,15 +166,22 @@ def _ungrouped(
     return pinned.lines
 
 
-def _fits(package: Table, platform: Platform) -> bool:
+def _allows(constraint: str, platform: Platform) -> bool:
+    """Whether a constraint of Poetry's takes the runtime's Python, in some patch of it
+    (https://python-poetry.org/docs/dependency-specification/#version-constraints)."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-    try:
-        return SpecifierSet(str(package.get("python-versions", "")).replace("*", "")).contains(
-            f"{platform.version}.99"
-        )
-    except InvalidSpecifier:
-        return True
+    for part in constraint.split("||"):
+        text = _CARET.sub(lambda match: f">={match[1]},<{int(match[2]) + 1}", part)
+        text = _TILDE.sub(lambda match: f"=={match[1]}.*", text)
+        text = ",".join(text.replace(",", " ").split()) if "*" not in text.split() else ""
+        try:
+            allowed = SpecifierSet(re.sub(r"([<>=!~]),", r"\1", text))
+        except InvalidSpecifier:
+            return True
+        if any(allowed.contains(f"{platform.version}.{patch}") for patch in (0, 99)):
+            return True
+    return False
 
 
 def _direct(found: Path) -> dict[str, list[Table]] | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from lambdactl.artifacts.dependencies import python_requirements, python_uv_lock
 from lambdactl.artifacts.dependencies.python_uv import Platform
 from lambdactl.artifacts.dependencies.python_wanted import Wanted, check_python, digest, toml
 from lambdactl.errors import UserError
+
+_REPOSITORY = re.compile(r"@\s*git\+")
 
 
 def names_dependencies(path: Path) -> bool:
@@ -49,12 +52,15 @@ def read(found: Path, platform: Platform, shell: Mapping[str, str]) -> Wanted:
     dependencies = [str(one) for one in project.get("dependencies", ())]
     if not dependencies:
         return Wanted(found, found.parent)
+    built = _built(data, found)
+    names = [_name(one) for one in dependencies]
+    repositories = {_name(one) for one in dependencies if _REPOSITORY.search(one)}
     return Wanted(
         found,
         found.parent,
-        direct=frozenset(_name(one) for one in dependencies),
-        builds=tuple(name for name in map(_name, dependencies) if name in _built(data, found))
-        + tuple(_name(one) for one in dependencies if "@ git+" in one.replace("@git+", "@ git+")),
+        direct=frozenset(names),
+        builds=tuple(name for name in names if name in built or name in repositories),
+        anew=tuple(name for name in names if built.get(name) is not None),
         project=found,
     )
 
@@ -119,6 +125,11 @@ def _built(data: Mapping[str, Any], found: Path) -> dict[str, Path | None]:
                 built[_name(name)] = found.parent / str(source["path"])
             elif "git" in source:
                 built[_name(name)] = None
+            elif source.get("workspace"):
+                raise UserError(
+                    f"{found} asks for {name} of its workspace, which has no uv.lock",
+                    hint=f"uv lock --project {found.parent}",
+                )
     return built
 
 

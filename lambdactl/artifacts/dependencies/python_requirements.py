@@ -161,16 +161,16 @@ def _lines(text: str) -> Iterator[tuple[int, str, list[str]]]:
         else:
             trailing = ""
         if raw.rstrip().endswith("\\"):
-            parts.append(raw.rstrip()[:-1].strip())
+            parts.append(raw.rstrip()[:-1])
             continue
-        parts.append(raw.strip())
-        line = " ".join(part for part in parts if part)
+        parts.append(raw)
+        line = "".join(parts).strip()
         parts = []
         if line:
             yield start, line, comments
             comments = [trailing] if trailing else []
     if parts:
-        yield start, " ".join(part for part in parts if part), comments
+        yield start, "".join(parts).strip(), comments
         comments = []
     yield 0, "", comments
 

@@ -165,6 +165,12 @@ def explained(output: str, found: Path, wheels: Platform) -> BuildError | Enviro
             raw,
             hint=CONTAINER + newer,
         )
+    if "invalid peer certificate" in output:
+        return EnvironmentStartError(
+            f"the package index's certificate is not trusted: {lines[-1]}",
+            hint="name the authority's file in SSL_CERT_FILE or pip's `cert`, or use "
+            "UV_SYSTEM_CERTS=1",
+        )
     if offline_error(output):
         return EnvironmentStartError(
             f"can't reach the package index for {found.name}: {lines[-1]}",

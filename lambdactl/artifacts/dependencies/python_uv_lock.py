@@ -6,6 +6,8 @@ https://docs.astral.sh/uv/concepts/projects/export/
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,11 @@ from lambdactl.artifacts.dependencies.python_uv import Platform
 from lambdactl.artifacts.dependencies.python_wanted import Wanted, check_python, digest, toml
 from lambdactl.errors import UserError
 
+_LOCAL = re.compile(
+    rb'^name = "([^"]+)"\n(?:version = .*\n)?'
+    rb'source = \{ (?:editable|virtual|directory|path) = "((?:[^"\\]|\\.)*)"',
+    re.MULTILINE,
+)
 _PYPI = "https://pypi.org/simple"
 
 
@@ -35,10 +42,11 @@ def key(found: Path) -> bytes:
 def member_key(lock: Path, project: Path) -> bytes:
     """What decides what a member of a workspace gets."""
     name = _name(lock, project)
+    content = lock.read_bytes()
     total = hashlib.sha256((name or "").encode())
-    total.update(lock.read_bytes())
-    for package in toml(lock).get("package", ()):
-        if (path := _local(package, lock)) is not None and package.get("name") != name:
+    total.update(content)
+    for other, path in _locals(content, lock):
+        if other != name:
             total.update(digest(path))
     return total.digest()
 
@@ -46,7 +54,7 @@ def member_key(lock: Path, project: Path) -> bytes:
 def has(lock: Path, project: Path) -> bool:
     """Whether a lock file is that of a workspace with the project of that pyproject.toml."""
     folder = project.parent.resolve()
-    return any(_local(package, lock) == folder for package in toml(lock).get("package", ()))
+    return any(path == folder for _, path in _locals(lock.read_bytes(), lock))
 
 
 def of_member(lock: Path, project: Path, platform: Platform, shell: Mapping[str, str]) -> Wanted:
@@ -144,12 +152,13 @@ def _name(lock: Path, project: Path) -> str | None:
     return canonicalize_name(str(name)) if name else None
 
 
-def _local(package: Mapping[str, Any], lock: Path) -> Path | None:
-    source = package.get("source", {})
-    for kind in ("editable", "virtual", "directory", "path"):
-        if kind in source:
-            return (lock.parent / str(source[kind])).resolve()
-    return None
+def _locals(content: bytes, lock: Path) -> list[tuple[str, Path]]:
+    """Names of packages that are folders or files here, and these. A lock file can have a
+    megabyte, and a build that changes nothing has milliseconds: it is not parsed."""
+    return [
+        (name.decode(), (lock.parent / json.loads(b'"' + path + b'"')).resolve())
+        for name, path in _LOCAL.findall(content)
+    ]
 
 
 def _index_names(lock: Path) -> dict[str, str]:

@@ -43,6 +43,7 @@ class Wanted:
     :ivar direct: normalised names that the project itself asks for.
     :ivar locals: what wheels are made of first.
     :ivar builds: normalised names that may be built: they come from a repository or a folder.
+    :ivar anew: those of ``builds`` that are folders.
     :ivar options: of ``uv pip install``.
     :ivar indexes: names, which may be empty, and URLs of where packages are beside the usual place.
     :ivar exact: nothing is left to ask an index for but the packages themselves.
@@ -58,6 +59,7 @@ class Wanted:
     direct: frozenset[str] = frozenset()
     locals: tuple[Local, ...] = ()
     builds: tuple[str, ...] = ()
+    anew: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     indexes: tuple[tuple[str, str], ...] = ()
     exact: bool = False
@@ -87,10 +89,14 @@ def check_python(spec: object, platform: Platform, where: Path) -> None:
         return
     # Which patch of a version Lambda has changes; it is neither the first nor the last for long.
     if not any(allowed.contains(f"{platform.version}.{patch}") for patch in (0, 99)):
-        raise UserError(
-            f"{where} is for Python {spec}, and the function's runtime has {platform.version}",
-            hint="change the function's runtime, or requires-python (and lock again)",
-        )
+        raise wrong_python(str(spec), platform, where)
+
+
+def wrong_python(spec: str, platform: Platform, where: Path) -> UserError:
+    return UserError(
+        f"{where} is for Python {spec}, and the function's runtime has {platform.version}",
+        hint="change the function's runtime, or the project's Python and lock it again",
+    )
 
 
 def toml(path: Path) -> dict[str, Any]:
