@@ -70,6 +70,14 @@ def key(found: Path) -> bytes:
     return found.name.encode() + b"\0" + _READERS[found.name].key(found)
 
 
+def read(found: Path, platform: Platform, shell: Mapping[str, str]) -> Wanted:
+    """What ``found`` asks for.
+
+    :raises UserError: a file can't be read, or is for another Python.
+    """
+    return _READERS[found.name].read(found, platform, shell)
+
+
 def install(found: Path, target: Target, into: Path, work: Work) -> Installed:
     """Install what ``found`` names into ``into``, an empty folder or none yet.
 
@@ -78,7 +86,7 @@ def install(found: Path, target: Target, into: Path, work: Work) -> Installed:
     :raises EnvironmentStartError: no uv, no network.
     """
     platform = python_uv.platform(target)
-    wanted = _READERS[found.name].read(found, platform, work.shell)
+    wanted = read(found, platform, work.shell)
     into.mkdir(parents=True, exist_ok=True)
     if wanted.empty:
         return Installed(into, ())
