@@ -114,10 +114,14 @@ def layer(context: Context, layer: Layer, work: Work) -> tuple[Artifact, ...]:
     """
     architecture = layer.architectures[0] if layer.architectures else "x86_64"
     runtime = layer.runtimes[0] if layer.runtimes else ""
+    if layer.build is not None:
+        architecture = layer.build.architecture or architecture
+        runtime = layer.build.runtime or runtime
     target = Target(runtime, architecture)
-    if layer.path.is_file():
+    if layer.path.is_file() and layer.build is None:
         return (_given(context, layer.name, "layer", layer.path, target, ()),)
-    if not layer.path.is_dir():
+    made = layer.build is not None and layer.build.commands
+    if not made and not layer.path.is_dir():
         raise UserError(f"the layer {layer.path} does not exist", where=layer.where)
     recipe = recipes.of_layer(context, layer, target, work)
     blank = Artifact(

@@ -15,7 +15,7 @@ from lambdactl.artifacts.model import Entry, Installed, Package, Target, Tree, W
 from lambdactl.errors import BuildError, EnvironmentStartError
 from lambdactl.manifest import layouts
 from lambdactl.manifest.features import Build
-from lambdactl.manifest.model import Function, Layer
+from lambdactl.manifest.model import Code, Function, Layer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,15 @@ class Made(NamedTuple):
     tree: Tree
     packages: tuple[Package, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+IN_LAYERS = {
+    "python": ("", "python"),
+    "nodejs": ("", "nodejs"),
+    "ruby": ("vendor/bundle/ruby", "ruby/gems"),
+}
+"""By the family of the runtime: what of an installation goes into a layer, and where to
+(https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html#packaging-layers-paths)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,13 +206,29 @@ def _code(context: Context, function: Function, folder: Path, *, fresh: bool = F
 def of_layer(context: Context, layer: Layer, target: Target, work: Work) -> Recipe:
     """:raises LambdactlError: it can't be built as it is."""
     build = layer.build
-    if build is None or build.runtime is None:
+    if build is None or (build.runtime is None and not build.commands):
         return _beside(gather.tree(layer.path, root=context.app.root), None)
-    target = Target(build.runtime, build.architecture or target.architecture)
-    prefix = layouts.top(build.runtime) or ""
-    wanted = dependencies_of(context, build.folder, target, work, None)
-    tree = gather.tree(build.folder, prefix=prefix, root=context.app.root, fresh=wanted is not None)
-    return _beside(tree, wanted, prefix=prefix)
+    target = Target(build.runtime or "", build.architecture or target.architecture)
+    inside = context.in_container(build)
+    # As if it were the code of a function: images are those of functions.
+    function = Function(
+        name=layer.name,
+        code=Code("folder", build.folder if not build.commands else layer.path),
+        runtime=build.runtime,
+        architecture=target.architecture,
+        where=layer.where,
+        build=build,
+    )
+    if build.commands:
+        return _of_commands(context, function, build, work, inside=inside)
+    wanted = dependencies_of(context, build.folder, target, work, function if inside else None)
+    tree = gather.tree(
+        build.folder,
+        prefix=layouts.top(target.runtime) or "",
+        root=context.app.root,
+        fresh=wanted is not None,
+    )
+    return _beside(tree, wanted, places=IN_LAYERS.get(_family(target), ("", "")))
 
 
 def dependencies_of(
@@ -249,14 +274,19 @@ def _family(target: Target) -> str:
     return guess(target.runtime).family
 
 
-def _beside(source: Tree, wanted: Dependencies | None, *, prefix: str = "") -> Recipe:
-    """The code, with its dependencies beside it."""
+def _beside(
+    source: Tree, wanted: Dependencies | None, *, places: tuple[str, str] = ("", "")
+) -> Recipe:
+    """The code, with its dependencies beside it.
+
+    :param places: the folder of the installation that goes in, and where it goes.
+    """
 
     def make() -> Made:
         if wanted is None:
             return Made(source)
         installed = wanted.install()
-        beside = gather.everything(installed.folder, prefix=prefix)
+        beside = gather.everything(installed.folder / places[0], prefix=places[1])
         return Made(gather.merged(beside, source), installed.packages)
 
     return Recipe({"dependencies": wanted.key if wanted else None}, (source,), make)

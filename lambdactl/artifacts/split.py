@@ -7,19 +7,11 @@ from __future__ import annotations
 
 from lambdactl.artifacts import gather
 from lambdactl.artifacts.model import Artifact, Target
-from lambdactl.artifacts.recipes import Dependencies, Made, Recipe
+from lambdactl.artifacts.recipes import IN_LAYERS, Dependencies, Made, Recipe
 from lambdactl.errors import UserError
 from lambdactl.manifest.runtimes import guess
 
 _DIGITS = 12
-
-_INSIDE = {
-    # family: what an installation has -> what a layer has in its place
-    "python": ("", "python"),
-    "nodejs": ("", "nodejs"),
-    "ruby": ("vendor/bundle/ruby", "ruby/gems"),
-}
-"""https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html#packaging-layers-paths"""
 
 
 def layer(dependencies: Dependencies, target: Target) -> tuple[Artifact, Recipe]:
@@ -28,7 +20,7 @@ def layer(dependencies: Dependencies, target: Target) -> tuple[Artifact, Recipe]
     :raises UserError: the runtime does not look for packages in layers.
     """
     family = guess(target.runtime).family
-    if family not in _INSIDE:
+    if family not in IN_LAYERS:
         raise UserError(
             f"{target.runtime} finds no packages in layers",
             hint="leave out `dependencies: layer`",
@@ -45,7 +37,7 @@ def layer(dependencies: Dependencies, target: Target) -> tuple[Artifact, Recipe]
 
     def make() -> Made:
         installed = dependencies.install()
-        inside, top = _INSIDE[family]
+        inside, top = IN_LAYERS[family]
         tree = gather.everything(installed.folder / inside, prefix=top)
         return Made(tree, installed.packages)
 
