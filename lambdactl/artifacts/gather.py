@@ -16,7 +16,7 @@ from lambdactl.artifacts.ignore import Asked, Level, Out, Rules
 from lambdactl.artifacts.model import Entry, LeftOut, Tree
 from lambdactl.errors import UserError
 
-MAX_FILES = 1_000_000
+MAX_FILES = 500_000
 """Far more than Lambda could unpack: links that lead to links make many files of a few."""
 
 
@@ -153,6 +153,10 @@ class _Walk:
         if asked.out:
             self._leave_out(f"{level.name}{name}{'/' * is_folder}", asked.out)
             return
+        if link and (out := self._by_name(level, name, is_folder)) and not _is_back(out, asked):
+            # What stays out anyway may lead anywhere: node_modules to that of the whole project.
+            self._leave_out(f"{level.name}{name}{'/' * is_folder}", out)
+            return
         real = self._behind(entry, level, is_folder, asked) if link else entry.path
         if real is None:
             return
@@ -185,10 +189,17 @@ class _Walk:
             self._leave_out(level.name + name, out)
             return
         full = f"{self._prefix}{level.name}{name}"
-        if not (name.isascii() and name.isprintable()) or "\\" in name:
+        if not full.isascii():
+            full = _as_utf8(full)
+        if "\\" in full or not full.isascii():
             check_name(full)
         executable = about.st_mode & 0o111 != 0
         self._entries.append(Entry(full, Path(real), about.st_size, executable))
+
+    def _by_name(self, level: Level, name: str, is_folder: bool) -> Out | None:
+        return self._rules.folder(level, name) or (
+            None if is_folder else self._rules.file(level, name, "", 0)
+        )
 
     def _behind(
         self, entry: os.DirEntry[str], level: Level, is_folder: bool, asked: Asked
@@ -237,6 +248,14 @@ class _Walk:
 
 def _is_back(out: Out, asked: Asked) -> bool:
     return asked.named if out.secret else asked.back
+
+
+def _as_utf8(name: str) -> str:
+    """The name as it is in UTF-8, whatever encoding this machine's locale has."""
+    try:
+        return os.fsencode(name).decode()
+    except UnicodeError:
+        return name  # No archive can have it; who checks it says so.
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

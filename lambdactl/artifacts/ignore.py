@@ -81,7 +81,7 @@ MANIFESTS = frozenset({"lambdactl.yaml", "lambdactl.yml"})
 
 _SECRET_FILES = re.compile(
     r"""
-      (?P<env> .*\.env | \.env\..* | \.envrc )
+      (?P<env> .*\.env | \.env[._-].* | \.envrc )
     | (?P<key> id_(?: rsa | dsa | ecdsa | ed25519 )(?: _sk )? | .+\.(?: p12 | pfx | ppk ) )
     | (?P<credentials> [._]netrc | \.pypirc | \.git-credentials | \.pgpass | \.my\.cnf )
     | (?P<state> .+\.tfstate | .+\.tfstate\..* | .+\.tfvars | .+\.tfvars\.json )
@@ -106,7 +106,7 @@ _TEST_FILES = re.compile(
     r"|.*_test\.go|.*_(?:spec|test)\.rb",
     re.DOTALL,
 )
-_NEVER = frozenset({"__pycache__", ".git"})
+_NEVER = frozenset({"__pycache__", ".git", ".lambdactl"})
 """What stays out even of what a package manager has installed."""
 
 _ENVIRONMENT_MARKS = frozenset({"pyvenv.cfg", "conda-meta"})
@@ -182,12 +182,13 @@ class Rules:
 
     def whole(self, level: Level) -> Out | None:
         """Why a folder stays out because of what is in it."""
+        if level.installed:
+            return None
         if not _ENVIRONMENT_MARKS.isdisjoint(level.names):
             return Out(_ENVIRONMENT)
         folder = level.name.rstrip("/")
         if (
             folder.rpartition("/")[2] in _TEST_FOLDERS
-            and not level.installed
             and folder not in self._keep_folders
             and any(_TEST_FILES.fullmatch(name) for name in level.names)
         ):
@@ -269,7 +270,7 @@ def _secret(name: str, path: str, size: int) -> Out | None:
         example = found.lastgroup == "env" and _EXAMPLE.fullmatch(name) is not None
         return Out(_SECRETS[found.lastgroup or ""], secret=not example)
     if name in (".npmrc", ".yarnrc.yml"):
-        held = Path(path).read_bytes() if size < 1_000_000 else b""
+        held = Path(path).read_bytes() if 0 < size < 1_000_000 else b""
         return Out(_SETTINGS, secret=re.search(rb"(?i)_auth|_password|authtoken", held) is not None)
     return Out("a private key", secret=True) if holds_private_key(name, path, size) else None
 
@@ -278,7 +279,7 @@ def _is_named(rule: str, name: str) -> bool:
     """Whether ``rule`` (``!conf/.env``, ``!*.pem``) means ``name`` itself and not just all files,
     or a folder that it is in."""
     last = rule.removeprefix("!").rstrip("/").rpartition("/")[2].replace("\\", "")
-    return bool(last.strip("*?[]!^-")) and fnmatch.fnmatchcase(name, last)
+    return bool(last.strip("*?[]!^-.")) and fnmatch.fnmatchcase(name, last)
 
 
 def _parents(name: str) -> Iterator[str]:
