@@ -38,7 +38,7 @@ _ONE_BY_ONE = """
 for command; do
   /bin/sh -c "$command" || {
     status=$?
-    echo "\\`$command\\` ended with $status" >&2
+    echo "\\`$command\\` ended with $status"
     exit "$status"
   }
 done
@@ -265,7 +265,8 @@ def run(
     with _surroundings(work) as (more, variables):
         status = builds.run(
             found,
-            command,
+            # An engine passes two streams on, in whatever order.
+            ("/bin/sh", "-c", 'exec "$@" 2>&1', "sh", *command),
             name=name,
             binds=[*binds, *more],
             environment={**variables, **environment},

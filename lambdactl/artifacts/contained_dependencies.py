@@ -98,15 +98,10 @@ def _python(
     work: Work,
     run: Run,
 ) -> Installed:
-    from lambdactl.artifacts.dependencies import (
-        python_index,
-        python_packages,
-        python_requirements,
-        python_uv,
-    )
+    from lambdactl.artifacts.dependencies import python, python_index, python_packages, python_uv
 
     wheels = python_uv.platform(target)
-    wanted = python_requirements.read(found, wheels, work.shell)
+    wanted = python.read(found, wheels, work.shell)
     if wanted.empty:
         return Installed(into, ())
     base = contained.common(root.resolve(), found.parent.resolve())
@@ -116,22 +111,25 @@ def _python(
         f"{local.path}{local.extras}" + (f" ; {local.marker}" if local.marker else "")
         for local in wanted.locals
     ]
-    if wanted.project is not None:
-        lines.append(f"--requirement {wanted.project}")
     for name, content in (("requirements.txt", lines), ("constraints.txt", wanted.constraints)):
         text = "".join(f"{line}\n" for line in content).replace(str(base), SOURCE)
         (given / name).write_text(text, encoding="utf-8")
-    settings = python_index.settings(work.shell, wanted.folder, pips=wanted.pips)
+    settings = python_index.settings(
+        work.shell, wanted.folder, indexes=wanted.indexes, pips=wanted.pips
+    )
     words = [
         *(_UV, "pip", "install", "--python", "python3", "--target", OUTPUT),
         *("--link-mode", "copy", "--no-progress", "--color", "never"),
         *(word.replace(str(base), SOURCE) for word in (*wanted.options, *settings.options)),
-        *("--requirements", f"{_GIVEN}/requirements.txt"),
+        *(("--requirements", f"{_GIVEN}/requirements.txt") if lines else ()),
+        *(("--requirements", contained.inside(base, wanted.project)) if wanted.project else ()),
+        *(("--no-deps",) if wanted.closed else ()),
+        "--no-editable",
         *(("--constraints", f"{_GIVEN}/constraints.txt") if wanted.constraints else ()),
     ]
     source = base
     # Some build beside their source.
-    builds_here = any(SOURCE in line for line in (given / "requirements.txt").open())
+    builds_here = any(str(base) in line for line in lines)
     if builds_here:
         source = contained.scratch(work, "source-")
         contained.copy_tree(base, source, work)
@@ -287,4 +285,15 @@ def _ruby(found: Path, into: Path, work: Work, run: Run) -> Installed:
             "BUNDLE_SILENCE_ROOT_WARNING": "true",
         },
     )
+    _tidy_gems(into / "vendor" / "bundle")
     return Installed(into, ())
+
+
+def _tidy_gems(folder: Path) -> None:
+    """Remove what differs between two builds, and what nothing loads."""
+    for gems in folder.glob("ruby/*"):
+        for name in ("bin", "build_info", "cache", "doc", "plugins"):
+            shutil.rmtree(gems / name, ignore_errors=True)
+        for trace in ("gem_make.out", "mkmf.log", "Makefile"):
+            for path in [*gems.rglob(trace)]:
+                path.unlink()

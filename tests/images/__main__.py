@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import inspect
 import io
@@ -30,6 +31,7 @@ BASE = "lambdactl-tests/base"
 PACKAGES = "ca-certificates,curl,python3"
 PYPI = ("awslambdaric==4.2.2", "boto3", "pip")
 NPM = "aws-lambda-ric@3.3.0"
+NPM_ITSELF = "npm@10"
 
 VARIABLES = {
     "LANG": "en_US.UTF-8",
@@ -135,18 +137,33 @@ def _node(program: Path) -> Fill:
         shutil.copy(program, lang / "bin/node")
         for library in _libraries(program):
             shutil.copy(library, lang / "lib")
-        with tempfile.TemporaryDirectory() as folder:
-            package = _shell("npm", "pack", "--silent", NPM, cwd=folder, stdin=subprocess.DEVNULL)
-            with tarfile.open(Path(folder, package.split()[-1])) as archive:
-                source = archive.extractfile("package/dist/index.mjs")
-                assert source is not None
-                client = source.read().decode()
+        with _package(NPM) as archive:
+            source = archive.extractfile("package/dist/index.mjs")
+            assert source is not None
+            client = source.read().decode()
+        modules = lang / "lib/node_modules"
+        with _package(NPM_ITSELF) as archive:
+            archive.extractall(modules, filter="data")
+        (modules / "package").rename(modules / "npm")
+        for name in ("npm", "npx"):
+            script = modules / f"npm/bin/{name}-cli.js"
+            script.chmod(0o755)
+            (lang / "bin" / name).symlink_to(f"../lib/node_modules/npm/bin/{name}-cli.js")
         native = "./rapid-client.node"
         if client.count(native) != 1:
             raise SystemExit(f"tests.images: {NPM} loads its native module in another way")
         (runtime / "aws-lambda-ric.mjs").write_text(client.replace(native, "./rapid-client.cjs"))
 
     return fill
+
+
+@contextlib.contextmanager
+def _package(name: str) -> Iterator[tarfile.TarFile]:
+    """A package of npm's registry."""
+    with tempfile.TemporaryDirectory() as folder:
+        said = _shell("npm", "pack", "--silent", name, cwd=folder, stdin=subprocess.DEVNULL)
+        with tarfile.open(Path(folder, said.split()[-1])) as archive:
+            yield archive
 
 
 def _libraries(program: Path) -> Iterator[Path]:
@@ -172,7 +189,9 @@ def _stand_ins() -> list[StandIn]:
     compiled = "python3.11 -m compileall -q -j 0 /var/runtime /var/lang/lib/python3.11"
     return [
         StandIn((PYTHON,), _python, (compiled,), PYPI),
-        StandIn((nodejs(version),), _node(program), ("node --version",), (version, NPM)),
+        StandIn(
+            (nodejs(version),), _node(program), ("node --version",), (version, NPM, NPM_ITSELF)
+        ),
         StandIn(PROVIDED, _runtime, variables=provided),
     ]
 

@@ -46,6 +46,9 @@ class Builds:
         # What is made in the engine is its owner's as long as this folder is locked.
         self._work = WorkFolder()
         self._closed = threading.Event()
+        # What a lambdactl that was killed has left. Nobody waits for it but :meth:`close`.
+        self._sweeping = threading.Thread(target=self._sweep, daemon=True)
+        self._sweeping.start()
 
     def image(self, function: Function) -> BuiltImage:
         """See :class:`~lambdactl.artifacts.contained.ContainerBuilds`."""
@@ -109,13 +112,20 @@ class Builds:
 
     def close(self) -> None:
         """See :class:`~lambdactl.artifacts.contained.ContainerBuilds`."""
+        if self._closed.is_set():
+            return
         self._closed.set()
         images.stop(self._work.path)
+        self._sweeping.join()
         # An engine that is gone has what the next lambdactl sweeps.
         with contextlib.suppress(LambdactlError):
             labels.remove_owned(self._engine, self._work.path)
         engines.close(self._engine)
         self._work.close()
+
+    def _sweep(self) -> None:
+        with contextlib.suppress(LambdactlError):
+            labels.sweep(self._engine)
 
     def _wanted(
         self,
