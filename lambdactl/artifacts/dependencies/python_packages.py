@@ -43,8 +43,7 @@ def tidy(folder: Path) -> None:
     Commands that an installer makes from entry points carry the path of this machine's Python and
     are removed; programs that wheels bring are kept, and name no Python of this machine.
     """
-    for name in (".lock", "CACHEDIR.TAG", ".gitignore"):
-        (folder / name).unlink(missing_ok=True)
+    (folder / ".lock").unlink(missing_ok=True)
     for cache in [*folder.rglob("__pycache__")]:
         shutil.rmtree(cache)
     for information in sorted(folder.glob("*.dist-info")):
@@ -203,8 +202,12 @@ def _tidy_command(path: Path) -> None:
             return
         rest = file.read()
     first, _, body = rest.partition(b"\n")
-    if b"python" in first and not first.strip().startswith(b"/usr/bin/env"):
-        path.write_bytes(b"#!/usr/bin/env python3\n" + body)
+    if body.startswith(b"'''exec' "):
+        # A path with spaces in it, or a long one, stands in two lines that are Python too.
+        body = body.split(b"\n", 2)[2]
+    elif b"python" not in first or first.strip().startswith(b"/usr/bin/env"):
+        return
+    path.write_bytes(b"#!/usr/bin/env python3\n" + body)
 
 
 def _size(path: Path) -> int:

@@ -96,7 +96,7 @@ def _dynamic(found: Path, data: Mapping[str, Any]) -> Wanted:
             hint="lock the project (`uv lock`), or name them in a requirements.txt",
         )
     text = "".join(f"-r {name}\n" for name in files)
-    return replace(python_requirements.exported(text, found), exact=False, closed=False, pips=True)
+    return replace(python_requirements.exported(text, found), exact=False, closed=False)
 
 
 def _dynamic_files(data: Mapping[str, Any]) -> list[str]:

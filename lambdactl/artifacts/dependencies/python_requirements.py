@@ -95,7 +95,7 @@ def _wanted(state: _Read, found: Path) -> Wanted:
         tuple(state.builds),
         tuple(dict.fromkeys(state.options)),
         exact=bool(wanted) and not state.locals and all(map(_EXACT.match, wanted)),
-        pips=True,
+        pips=any(line.startswith("--extra-index-url") for line in state.lines),
     )
 
 

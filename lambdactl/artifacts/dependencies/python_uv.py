@@ -28,6 +28,7 @@ _NO_WHEEL = re.compile(
     r"^\s*hint: Wheels are required for `([^`]+)` because building from source is disabled",
     re.MULTILINE,
 )
+_HINT = re.compile(r"^hint: (.+(?:\n {2,}.+)*)", re.MULTILINE)
 _BUILD = re.compile(
     r"Building source distributions is disabled(?:, but attempted to build `([^`]+)`)?"
 )
@@ -195,7 +196,14 @@ def explained(output: str, found: Path, wheels: Platform) -> BuildError | Enviro
             raw,
             hint="give uv or pip the credentials: in the index's URL, in .netrc, or with keyring",
         )
-    return BuildError(f"can't install what {found} names: {summary(output)}", raw)
+    uvs = _HINT.search(output)
+    advice: str | None = None
+    if "not found in the package registry" in output:
+        # With several indexes uv does not say that one of them refused.
+        advice = "look at its name, and at the URL and the credentials of its index"
+    elif uvs is not None:
+        advice = f"uv says: {' '.join(uvs[1].split())}"
+    return BuildError(f"can't install what {found} names: {summary(output)}", raw, hint=advice)
 
 
 def _with_version(name: str, output: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lambdactl.artifacts.dependencies import python_packages
 from lambdactl.artifacts.model import Package
 from lambdactl.errors import BuildError, EnvironmentStartError, UserError
 from tests import parts
@@ -86,6 +87,15 @@ def test_the_record_names_what_is_there(project: Path, wheels: Path) -> None:
         for row in csv.reader(record.read_text().splitlines())
     ]
     assert sorted(recorded) == names(installed.folder)
+
+
+def test_commands_of_a_python_in_a_folder_with_spaces(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    command = tmp_path / "bin" / "tool"
+    first = "#!/bin/sh\n'''exec' '/a b/python' \"$0\" \"$@\"\n' '''\n"
+    command.write_text(f"{first}print(1)\n")
+    python_packages.tidy(tmp_path)
+    assert command.read_text() == "#!/usr/bin/env python3\nprint(1)\n"
 
 
 def test_the_same_bytes_for_everybody(
