@@ -175,7 +175,11 @@ class Rules:
         :param installed: it is a package manager's.
         """
         specs = above.specs if above else self._above
-        if RULES in names and (spec := _read(Path(path, RULES), name + RULES, base=name)):
+        if (
+            not installed
+            and RULES in names
+            and (spec := _read(Path(path, RULES), name + RULES, base=name))
+        ):
             specs = (*specs, spec)
         recorded = frozenset() if installed else _recorded(path, names)
         return Level(name, names, specs, installed, recorded)

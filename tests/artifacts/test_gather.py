@@ -512,6 +512,7 @@ def test_a_folder_that_is_none_is_the_users_mistake(code: Path) -> None:
 def test_everything_is_what_a_package_manager_has_installed(code: Path) -> None:
     put(code, "a.py", "tests/test_a.py", "b/test/key.pem", ".env", "x/__pycache__/y.pyc", ".git/x")
     put(code, "certifi/cacert.pem", "venv/pyvenv.cfg", "node_modules/x/index.js")
+    (code / "x" / ".lambdaignore").write_text("*\n")
     tree = gather.everything(code, prefix="python")
     assert names(tree) == [
         "python/.env",
@@ -521,6 +522,7 @@ def test_everything_is_what_a_package_manager_has_installed(code: Path) -> None:
         "python/node_modules/x/index.js",
         "python/tests/test_a.py",
         "python/venv/pyvenv.cfg",
+        "python/x/.lambdaignore",
     ]
     assert tree.left_out == ()
 
