@@ -300,7 +300,7 @@ def _hint(output: bytes, found: BuiltImage) -> str | None:
     program = "a Rust compiler" if "Rust" in name else f"`{name}`"
     return (
         f"{found.reference} has no {program}: write a Dockerfile that starts from it and installs "
-        "it, and make the function of that: `dockerfile:`"
+        "it, and make the function of that: `code: {dockerfile: ...}`"
     )
 
 

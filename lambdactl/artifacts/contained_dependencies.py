@@ -85,7 +85,7 @@ def install(
     raise UserError(
         f"{function.name}: dependencies for {target.runtime} are not installed in a container",
         where=function.where,
-        hint="`build: {container: true, commands: ...}` runs commands of your own there",
+        hint="`build: {container: true, command: ...}` runs commands of your own there",
     )
 
 

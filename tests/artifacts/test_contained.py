@@ -215,7 +215,7 @@ def test_languages_that_nothing_is_installed_for(project: Project) -> None:
     project.write("app/pom.xml")
     with pytest.raises(UserError, match="not installed in a container") as error:
         project.installed("app/pom.xml", "java21")
-    assert "commands" in str(error.value.hint)
+    assert "command" in str(error.value.hint)
 
 
 def test_the_users_registries_are_known_inside(project: Project, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ class Builds:
             raise EngineError(
                 f"{name} can't be built in a container: the engine at {self._engine.url} is on "
                 "another machine and does not see its files",
-                hint="use an engine of this machine, or build with `dockerfile:`",
+                hint="use an engine of this machine, or a Dockerfile: `code: {dockerfile: ...}`",
             )
         client = self._engine.client
         wanted = self._wanted(image, command, name, binds, environment, folder)
