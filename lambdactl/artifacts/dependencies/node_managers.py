@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from lambdactl.artifacts.dependencies import tools
 from lambdactl.artifacts.dependencies.node_project import Project
@@ -181,9 +182,10 @@ _WORDS = (
     (r"ENOSPC", "there is no space left on the disk", None),
 )
 _MISSING = re.compile(
-    r"E404\s+(?:.*?'(?P<npm>[^'\s]+)' is not in this registry)|"
-    r"(?:GET|get) \S+?/(?P<other>(?:@[^/\s]+(?:/|%2[fF]))?[^/\s:]+)(?:/-/\S+)?:?[^\n]*404",
-    re.DOTALL,
+    r"'(?P<npm>@?[^'@\s]+)(?:@[^'\s]*)?'\s+(?:npm error 404\s+)?"
+    r"(?:is not in this registry|could not be found)"
+    r"|https?://[^/\s]+(?:/[^/\s]+)*?/(?P<other>(?:@[^/\s]+(?:/|%2[fF]))?[^/\s:\"]+)"
+    r"(?:/-/\S+)?[\"']?(?::| -)[^\n]*(?:404|Not [Ff]ound)"
 )
 
 
@@ -193,9 +195,7 @@ def _explained(project: Project, ended: tools.Ended) -> BuildError:
     where = project.lock or project.folder / "package.json"
     if found := _MISSING.search(output):
         package = found["npm"] or found["other"]
-        return BuildError(
-            f"{where}: the registry has no package {package.replace('%2f', '/')}", ended.output
-        )
+        return BuildError(f"{where}: the registry has no package {unquote(package)}", ended.output)
     for pattern, words, hint in _WORDS:
         if re.search(pattern, output):
             hint = hint.format(manager=name) if hint else None

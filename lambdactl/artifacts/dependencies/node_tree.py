@@ -178,11 +178,21 @@ def clean(modules: Path, target: Target) -> None:
             _remove(package)
             continue
         described = read_manifest(manifest)
+        _allow(package, described.get("bin"))
         if any(name in described for name in _WRITTEN):
             kept = {name: part for name, part in described.items() if name not in _WRITTEN}
             written = manifest.with_name(".package.json")
             written.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", "utf-8")
             written.replace(manifest)
+
+
+def _allow(package: Path, programs: object) -> None:
+    """Let a package's programs be run, as all package managers do when they link them."""
+    paths = programs.values() if isinstance(programs, dict) else (programs,)
+    for path in paths:
+        program = package / path if isinstance(path, str) else package
+        if program.is_file() and program.resolve().is_relative_to(package.resolve()):
+            program.chmod(0o755)
 
 
 def _remove(path: Path) -> None:

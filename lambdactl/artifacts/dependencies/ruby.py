@@ -325,7 +325,7 @@ _WORDS = (
     (r"Authentication is required|Bad username or password", "a gem server asks who you are", None),
     (r"No space left on device", "there is no space left on the disk", None),
 )
-_MISSING = re.compile(r"Could not find (?:gem )?'?([\w.-]+)[^\n]* in [^\n]*(?:source|cached|local)")
+_MISSING = re.compile(r"Could not find (?:gem )?'?([\w.-]+)")
 
 
 def _explained(found: Path, target: Target, ended: tools.Ended) -> BuildError:
@@ -336,7 +336,7 @@ def _explained(found: Path, target: Target, ended: tools.Ended) -> BuildError:
             words = (
                 words.replace("a gem", gem[1], 1) if gem and words.startswith("a gem") else words
             )
-            hint = hint.format(platform=_PLATFORMS[target.architecture]) if hint else None
+            hint = hint.replace("{platform}", _PLATFORMS[target.architecture]) if hint else None
             return BuildError(f"{found}: {words}", ended.output, hint=hint)
     if missing := _MISSING.search(output):
         return BuildError(f"{found}: there is no gem {missing[1]}", ended.output)
