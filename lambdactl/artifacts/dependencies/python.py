@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, cast
 
-from lambdactl.artifacts.dependencies import (
-    python_building,
-    python_packages,
-    python_pipfile,
-    python_poetry,
-    python_project,
-    python_requirements,
-    python_uv,
-    python_uv_lock,
-)
-from lambdactl.artifacts.dependencies.python_index import settings
+from lambdactl.artifacts.dependencies import python_uv
 from lambdactl.artifacts.dependencies.python_uv import Platform
 from lambdactl.artifacts.dependencies.python_wanted import Wanted
 from lambdactl.artifacts.model import Installed, Target, Work
@@ -30,18 +21,20 @@ class _Reader(Protocol):
     def key(self, found: Path) -> bytes: ...
 
 
-_READERS: dict[str, _Reader] = {
-    name: cast(_Reader, module)
-    for name, module in {
-        "uv.lock": python_uv_lock,
-        "poetry.lock": python_poetry,
-        "Pipfile.lock": python_pipfile,
-        "requirements.txt": python_requirements,
-        "pyproject.toml": python_project,
-        "Pipfile": python_pipfile,
-    }.items()
+_READERS = {
+    "uv.lock": "python_uv_lock",
+    "poetry.lock": "python_poetry",
+    "Pipfile.lock": "python_pipfile",
+    "requirements.txt": "python_requirements",
+    "pyproject.toml": "python_project",
+    "Pipfile": "python_pipfile",
 }
-"""What names dependencies, the more exact first where a folder has several."""
+"""What names dependencies, the more exact first where a folder has several, and who reads it."""
+
+
+def _reader(name: str) -> _Reader:
+    # A build that has nothing to do reads one file, and should not import what reads the others.
+    return cast(_Reader, importlib.import_module(f"{__package__}.{_READERS[name]}"))
 
 
 def find(source: Path, root: Path) -> Path | None:
@@ -52,13 +45,17 @@ def find(source: Path, root: Path) -> Path | None:
     for folder in folders:
         for name in _READERS:
             path = folder / name
-            if path.is_file() and (
-                name != "pyproject.toml" or python_project.names_dependencies(path)
-            ):
+            if path.is_file() and (name != "pyproject.toml" or _names_dependencies(path)):
                 return path
         if folder == root:
             break
     return None
+
+
+def _names_dependencies(path: Path) -> bool:
+    from lambdactl.artifacts.dependencies import python_project
+
+    return python_project.names_dependencies(path)
 
 
 def key(found: Path) -> bytes:
@@ -67,7 +64,7 @@ def key(found: Path) -> bytes:
 
     :raises UserError: a file can't be read.
     """
-    return found.name.encode() + b"\0" + _READERS[found.name].key(found)
+    return found.name.encode() + b"\0" + _reader(found.name).key(found)
 
 
 def read(found: Path, platform: Platform, shell: Mapping[str, str]) -> Wanted:
@@ -75,16 +72,21 @@ def read(found: Path, platform: Platform, shell: Mapping[str, str]) -> Wanted:
 
     :raises UserError: a file can't be read, or is for another Python.
     """
-    return _READERS[found.name].read(found, platform, shell)
+    return _reader(found.name).read(found, platform, shell)
 
 
 def install(found: Path, target: Target, into: Path, work: Work) -> Installed:
     """Install what ``found`` names into ``into``, an empty folder or none yet.
 
+    Its files may be links to those of uv's cache: to be read and copied from, and neither changed
+    nor run from.
+
     :raises UserError: a file can't be read, or is for another Python.
     :raises BuildError: a package has no wheel for the target, is not there, or does not fit others.
     :raises EnvironmentStartError: no uv, no network.
     """
+    from lambdactl.artifacts.dependencies import python_building, python_packages
+
     platform = python_uv.platform(target)
     wanted = read(found, platform, work.shell)
     into.mkdir(parents=True, exist_ok=True)
@@ -106,6 +108,9 @@ def _install(
     wanted: Wanted, platform: Platform, into: Path, scratch: Path, work: Work
 ) -> frozenset[str]:
     """Returns the names of what wheels were made of."""
+    from lambdactl.artifacts.dependencies import python_building
+    from lambdactl.artifacts.dependencies.python_index import settings
+
     given = settings(work.shell, wanted.folder, indexes=wanted.indexes, pips=wanted.pips)
     shell = python_building.variables(given.shell, scratch)
     built = python_building.wheels(wanted, scratch, shell, work)
@@ -118,8 +123,8 @@ def _install(
         *("--python-platform", platform.name),
         *("--python-version", platform.version),
         *("--only-binary", ":all:"),
-        # A link would let a function that writes to its code write into uv's cache.
-        *("--link-mode", "copy"),
+        # A third of the time that copies take; where cache and folder are on two disks, they are.
+        *("--link-mode", "hardlink"),
         "--no-editable",
         *wanted.options,
         *given.options,

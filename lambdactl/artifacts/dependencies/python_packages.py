@@ -174,7 +174,7 @@ def _tidy_record(information: Path, folder: Path) -> None:
         return
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(sorted(kept))
-    (information / "RECORD").write_text(text.getvalue(), encoding="utf-8")
+    _replace(information / "RECORD", text.getvalue().encode())
 
 
 def _launchers(information: Path) -> set[Path]:
@@ -207,7 +207,15 @@ def _tidy_command(path: Path) -> None:
         body = body.split(b"\n", 2)[2]
     elif b"python" not in first or first.strip().startswith(b"/usr/bin/env"):
         return
-    path.write_bytes(b"#!/usr/bin/env python3\n" + body)
+    _replace(path, b"#!/usr/bin/env python3\n" + body)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file that may be a link to one in uv's cache."""
+    mode = path.stat().st_mode
+    path.unlink()
+    path.write_bytes(content)
+    path.chmod(mode)
 
 
 def _size(path: Path) -> int:

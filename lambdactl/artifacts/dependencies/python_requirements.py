@@ -9,7 +9,6 @@ import codecs
 import hashlib
 import re
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -277,7 +276,7 @@ def _path(text: str, *folders: Path) -> Path | None:
     none."""
     if text.startswith("file:"):
         parsed = urllib.parse.urlsplit(text)
-        text = urllib.request.url2pathname(parsed.path)
+        text = urllib.parse.unquote(parsed.path)
     elif (
         "://" in text
         or "${" in text

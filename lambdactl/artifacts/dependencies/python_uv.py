@@ -22,6 +22,9 @@ MAX_OUTPUT = 256 * 1024
 
 CONTAINER = "build it in the function's image: `build: {container: true}`, or --container"
 
+_OF_NO_USE = ("Using CPython", "warning: Failed to hardlink files", "         If the cache and")
+"""Lines about this machine: the Python that uv asks is not the function's."""
+
 _MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 _PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
 _NO_WHEEL = re.compile(
@@ -136,8 +139,7 @@ def run(
         for line in process.stdout:
             clean = _PASSWORD.sub("***@", line)
             output = (output + clean)[-MAX_OUTPUT:]
-            # The Python that uv asks is not the function's; to read of it is of no use.
-            if clean.strip() and not clean.startswith("Using CPython"):
+            if clean.strip() and not clean.startswith(_OF_NO_USE):
                 tell(clean.rstrip())
     return Answer(process.returncode, output)
 
