@@ -158,13 +158,13 @@ def doubts(artifact: Artifact) -> list[str]:
     Of what was left out the last time, too, only secrets are named again.
     """
     found = [f"{artifact.name}: {warning}" for warning in artifact.warnings]
-    secrets = [out for out in artifact.left_out if out.secret]
-    rest = [out for out in artifact.left_out if not out.secret and _surprises(out)]
-    for left_out in (secrets, () if artifact.cached else rest):
-        if left_out:
-            shown = ", ".join(f"{out.name} ({out.why})" for out in left_out[:_SHOWN])
-            more = f" and {len(left_out) - _SHOWN} more" if len(left_out) > _SHOWN else ""
-            found.append(f"{artifact.name}: left out {shown}{more}")
+    left_out = [out for out in artifact.left_out if out.secret]
+    if not artifact.cached:
+        left_out += [out for out in artifact.left_out if not out.secret and _surprises(out)]
+    if left_out:
+        shown = ", ".join(f"{out.name} ({out.why})" for out in left_out[:_SHOWN])
+        more = f" and {len(left_out) - _SHOWN} more" if len(left_out) > _SHOWN else ""
+        found.append(f"{artifact.name}: left out {shown}{more}")
     return found
 
 

@@ -108,6 +108,7 @@ def _run(options: Options, payload: bytes, built: Callable[[], object] = lambda:
 async def _invoke(
     options: Options, payload: bytes, signals: list[int], built: Callable[[], object]
 ) -> int:
+    from lambdactl.artifacts import needed
     from lambdactl.cli.log_view import LogView
     from lambdactl.execution import runtimes
     from lambdactl.execution.asynchronous import deliver
@@ -120,7 +121,7 @@ async def _invoke(
     app = invoke_input.app(options)
     function = app.function(invoke_input.function_name(app, options))
     containers = params.containers(options.containers, app.root)
-    if options.built or function.needs_artifact:
+    if options.built or needed.is_needed(function, app.root):
         from lambdactl.cli import running_built
 
         app = await running_built.one(app, function.name, containers)
@@ -253,6 +254,7 @@ def _watch(options: Options) -> int:
 def _roots(options: Options) -> tuple[list[Path], list[Path]]:
     """The files and folders that a run depends on, and what of them a build writes."""
     from lambdactl import manifest
+    from lambdactl.artifacts import needed
     from lambdactl.triggers.http import artifact_builds, builds
 
     roots = [Path(options.event)] if options.event and options.event != "-" else []
@@ -271,6 +273,6 @@ def _roots(options: Options) -> tuple[list[Path], list[Path]]:
         roots += builds.sources_of(function.commands)
     else:
         roots += function.code.files
-    if options.built or function.needs_artifact:
+    if options.built or needed.is_needed(function, app.root):
         roots += artifact_builds.project_files(app, function)
     return roots, outputs

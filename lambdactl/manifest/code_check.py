@@ -16,9 +16,9 @@ from lambdactl.manifest import build, handlers, runtimes
 from lambdactl.manifest.handlers import Files, Finder
 from lambdactl.manifest.model import App, Function
 
+_COMPILED = ("go.mod", "Cargo.toml")
+"""What a build compiles by itself, before the function runs."""
 _BUILD_FILES = {
-    "go.mod": "GOOS=linux go build -o bootstrap",
-    "Cargo.toml": "cargo lambda build",
     "CMakeLists.txt": "cmake --build",
     "Makefile": "make",
 }
@@ -160,6 +160,8 @@ def _in_layers(app: App, function: Function, finders: Sequence[Finder]) -> bool:
 def _bootstrap(app: App, function: Function, files: Files, where: Location) -> list[Problem]:
     """``provided`` runtimes run ``bootstrap`` of the code, or of a layer
     (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html)."""
+    if not files.has("bootstrap") and any(files.has(name) for name in _COMPILED):
+        return []
     folder = _shown(function.code.path or app.root, app.root)
     if files.has("bootstrap"):
         if files.executable("bootstrap"):

@@ -582,6 +582,25 @@ def test_a_build_comes_first_and_its_failure_is_shown(
     assert server.get("/orders") == (200, "two")
 
 
+def test_what_is_built_is_served_and_a_save_builds_it_again(
+    start: Callable[..., Server], project: Path
+) -> None:
+    (project / "src/requirements.txt").write_text("")
+    server = start("--built")
+    assert server.get("/orders") == (200, "one")
+    assert (project / ".lambdactl/build/functions/orders.zip").is_file()
+    write(project, "two")
+    server.becomes("/orders", (200, "two"))
+    server.becomes("/page", (200, "two"), "rest")
+    server.until("built orders, page")
+    (project / "src/link.py").symlink_to("/etc/passwd")
+    server.until("the last code of orders, page goes on being served")
+    assert server.get("/orders") == (200, "two")
+    (project / "src/link.py").unlink()
+    write(project, "three")
+    server.becomes("/orders", (200, "three"))
+
+
 def test_a_first_build_that_fails_leaves_nothing_to_serve(
     start: Callable[..., Server], project: Path
 ) -> None:

@@ -38,6 +38,7 @@ def test_the_examples_of_apis_builds_and_runners_are_sound(project: Project) -> 
     (project.root / "templates").mkdir()
     (project.root / "templates/order.vtl").write_text("{}")
     assert project.check(apis) == ()
+    (project.root / "layers/shared").mkdir()
     assert project.check(build) == ()
     for name, file in (("resize", "app.py"), ("hello", "app.py"), ("thumbnail", "Dockerfile")):
         (project.root / "functions" / name).mkdir(parents=True)

@@ -192,8 +192,10 @@ def test_bootstrap(tmp_path: Path) -> None:
         "handler-not-found",
         "a provided runtime runs the file `bootstrap`",
     )
+    (tmp_path / "CMakeLists.txt").write_text("")
+    assert "cmake" in (check(tmp_path, "provided.al2023", "bootstrap")[0].hint or "")
     (tmp_path / "go.mod").write_text("module a")
-    assert "go build" in (check(tmp_path, "provided.al2023", "bootstrap")[0].hint or "")
+    assert check(tmp_path, "provided.al2023", "bootstrap") == [], "it is compiled before it runs"
     (tmp_path / "bootstrap").write_text("#!/bin/sh\n")
     assert check(tmp_path, "provided.al2023", "bootstrap")[0].hint == "chmod +x bootstrap"
     (tmp_path / "bootstrap").chmod(0o755)

@@ -141,6 +141,8 @@ def _built(draft: Draft, resource: Resource, fields: Fields) -> None:
     if known and builds.put(draft, resource, fields, text_of(uri) or "."):
         return
     draft.unbuilt.add(resource.key)
+    if known and (resource.text("Runtime") or "").startswith(("java", "dotnet")):
+        return  # What it is compiled from is found in its folder.
     node = resource.body.get("Metadata", "BuildMethod")
     message = f"`{resource.name}` is built before it runs (`BuildMethod: {method}`)"
     draft.warn("not-built", message, node, _BUILD)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lambdactl.artifacts import needed
 from lambdactl.errors import LambdactlError
 from lambdactl.manifest.features import Build
 from lambdactl.manifest.model import App, Function
@@ -39,18 +40,24 @@ class Artifacts:
         self._made: dict[str, tuple[str, ...]] = {}
         """The digests that a function is served from: its own and those of its layers."""
 
-    def has(self, function: Function) -> bool:
+    def has(self, app: App, function: Function) -> bool:
         """Whether ``function`` runs from its artifact. An image is one in any case."""
         if function.code.kind not in ("folder", "zip"):
             return False
-        return self._every or function.needs_artifact
+        return self._every or needed.is_needed(function, app.root)
 
-    async def applied(self, app: App, failed: Callable[[tuple[str, ...], Exception], None]) -> App:
+    async def applied(
+        self,
+        app: App,
+        failed: Callable[[tuple[str, ...], Exception], None],
+        before: App | None = None,
+    ) -> App:
         """``app`` as it is served: with artifacts in place of sources.
 
-        :param failed: told of each function that can't be built, and why; it keeps its source.
+        :param failed: told of each function that can't be built, and why.
+        :param before: what is served now; a function that can't be built is served as before.
         """
-        names = [function.name for function in app.functions.values() if self.has(function)]
+        names = [function.name for function in app.functions.values() if self.has(app, function)]
         if not names:
             return app
         try:
@@ -58,7 +65,7 @@ class Artifacts:
         except LambdactlError as error:
             if len(names) == 1:
                 failed((names[0],), error)
-                return app
+                return self._kept(app, names[0], before)
         # What is sound is known by now, and found again at once.
         served = app
         for name in names:
@@ -66,7 +73,21 @@ class Artifacts:
                 served = self._with(app, served, await self._build(app, [name]))
             except LambdactlError as error:
                 failed((name,), error)
+                served = self._kept(served, name, before)
         return served
+
+    def _kept(self, app: App, name: str, before: App | None) -> App:
+        if before is None or not self.has_made(name) or name not in before.functions:
+            return app
+        kept = before.functions[name]
+        layers = {each: before.layers[each] for each in kept.layers if each in before.layers}
+        return dataclasses.replace(
+            app, functions={**app.functions, name: kept}, layers={**app.layers, **layers}
+        )
+
+    def has_made(self, name: str) -> bool:
+        """Whether there is an artifact of function ``name`` to serve."""
+        return name in self._made
 
     async def again(
         self, source: App, served: Callable[[], App], names: Collection[str]

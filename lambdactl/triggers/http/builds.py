@@ -249,7 +249,7 @@ def _commands(app: App, artifacts: Artifacts | None) -> dict[Key, tuple[Build, l
     """Each build that runs commands, and the functions that share it."""
     found: dict[Key, tuple[Build, list[Function]]] = {}
     for function in app.functions.values():
-        if artifacts is not None and artifacts.has(function):
+        if artifacts is not None and artifacts.has(app, function):
             continue
         layers = (layer.commands for layer in layers_of(app, function))
         for build in (function.commands, *layers):
@@ -262,7 +262,7 @@ def _artifacts(app: App, artifacts: Artifacts) -> dict[Key, tuple[Build, list[Fu
     """What artifacts are made of, and the functions that share it."""
     found: dict[Key, tuple[Build, list[Function]]] = {}
     for function in app.functions.values():
-        if artifacts.has(function):
+        if artifacts.has(app, function):
             build = artifact_builds.build_of(function)
             key = (build.folder, (_ARTIFACT, *build.commands, *build.watch))
             found.setdefault(key, (build, []))[1].append(function)

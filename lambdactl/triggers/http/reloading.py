@@ -171,7 +171,7 @@ class Reloading:
             dict.fromkeys(
                 name
                 for name, one in self._source.functions.items()
-                if one.commands is None and not is_artifact(one, self._artifacts)
+                if one.commands is None and not is_artifact(self._source, name, self._artifacts)
             )
         )
 
@@ -250,11 +250,10 @@ class Reloading:
         # What the build has written is known before it counts as ended.
         self._pump()
         if error is not None:
-            bare = not built_before(self._served.app, job.names)
-            self._happened(Failed(error, job.names, bare))
+            self._failed(job.names, error)
             return
         names = job.names
-        if any(is_artifact(self._source.functions.get(name), self._artifacts) for name in names):
+        if any(is_artifact(self._source, name, self._artifacts) for name in names):
             names = tuple(name for name in names if name in self._others)
             self._others.difference_update(names)
         if names:
@@ -311,7 +310,7 @@ class Reloading:
         try:
             served = app
             if self._artifacts is not None:
-                served = await self._artifacts.applied(app, self._failed)
+                served = await self._artifacts.applied(app, self._failed, self._served.app)
             await self._served.reload_app(served)
         except LambdactlError as error:
             self._discard(fresh)
@@ -331,7 +330,15 @@ class Reloading:
             self._exchange(await self._prepared(self._source, self._files, self._jobs))
 
     def _failed(self, names: tuple[str, ...], error: Exception) -> None:
-        self._happened(Failed(error, names, bare=True))
+        self._happened(Failed(error, names, self._is_bare(names)))
+
+    def _is_bare(self, names: Collection[str]) -> bool:
+        """Whether there is nothing from an earlier build to serve for any of ``names``."""
+        if self._artifacts is not None and any(map(self._artifacts.has_made, names)):
+            return False
+        if any(is_artifact(self._source, name, self._artifacts) for name in names):
+            return True
+        return not built_before(self._served.app, names)
 
     async def _take_over_builds(self, fresh: dict[Key, Job]) -> None:
         for key, job in fresh.items():

@@ -37,7 +37,7 @@ def plan(
     code: dict[Path, list[str]] = {}
     keep: set[Path] = set()
     for function in app.functions.values():
-        if not is_artifact(function, artifacts):
+        if not is_artifact(app, function.name, artifacts):
             for root in _made_of(app, function):
                 code.setdefault(root, []).append(function.name)
         keep |= _handler_files(function)
@@ -51,9 +51,10 @@ def plan(
     return Plan(code, sources, files, frozenset(keep), without)
 
 
-def is_artifact(function: Function | None, artifacts: Artifacts | None) -> bool:
-    """Whether ``function`` is served from its artifact."""
-    return artifacts is not None and function is not None and artifacts.has(function)
+def is_artifact(app: App, name: str, artifacts: Artifacts | None) -> bool:
+    """Whether function ``name`` of ``app`` is served from its artifact."""
+    function = app.functions.get(name)
+    return artifacts is not None and function is not None and artifacts.has(app, function)
 
 
 def _made_of(app: App, function: Function) -> list[Path]:
