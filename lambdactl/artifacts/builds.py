@@ -221,6 +221,10 @@ async def _made(
     work = Work(context.installed, context.scratch, context.shell, tell)
     try:
         made = await asyncio.to_thread(make, work)
+    except asyncio.CancelledError:
+        # The thread waits for its tools, and Python for its threads.
+        work.children.end()
+        raise
     except OSError as error:
         raise _reported(name, _unreadable(name, error), report) from error
     except LambdactlError as error:

@@ -218,7 +218,7 @@ def _run(
 ) -> tuple[str | None, bytes]:
     """What went wrong, if anything did, and the end of what was printed."""
     output = bytearray()
-    with subprocess.Popen(
+    with work.children.run(
         [sys.executable, "-P", compiled_worker.__file__, json.dumps(request)],
         # Where version managers look which version of a tool is meant.
         cwd=folder,

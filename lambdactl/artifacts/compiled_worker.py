@@ -80,7 +80,7 @@ def main(request: dict[str, Any]) -> str | None:
 
 
 if __name__ == "__main__":
-    os.setpgid(0, 0)
+    # In a session of its own (lambdactl.artifacts.children), so all that it starts is ended.
     threading.Thread(target=_end_with_parent, daemon=True).start()
     subprocess.Popen = Heard  # type: ignore[misc, assignment]
     answer = main(json.loads(sys.argv[1]))

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from lambdactl.artifacts.children import Children
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -134,9 +136,11 @@ class Work:
         with all that is in it.
     :ivar shell: the user's environment variables: builds are the user's own tools and see them all.
     :ivar tell: takes one line at a time of what a tool prints. Called in any thread.
+    :ivar children: starts tools, so that they end when the build is given up.
     """
 
     cache: Path
     scratch: Path
     shell: Mapping[str, str]
     tell: Callable[[str], None] = lambda line: None
+    children: Children = field(default_factory=Children, compare=False)

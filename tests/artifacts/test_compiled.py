@@ -6,10 +6,13 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
+import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from lambdactl.artifacts import compiled
@@ -226,7 +229,8 @@ def test_the_project_of_a_build_is_not_copied_into_itself(
     (tmp_path / "pom.xml").write_text("<project/>")
     scratch = tmp_path / ".lambdactl" / "scratch"
     scratch.mkdir(parents=True)
-    script = '[ "$1" = clean ] || exit 0; find . -name ".lambdactl" >&2; mkdir -p target/classes; touch target/classes/A.class'
+    script = '[ "$1" = clean ] || exit 0; find . -name ".lambdactl" >&2; '
+    script += "mkdir -p target/classes; touch target/classes/A.class"
     programs = tool("mvn", script).parent
     tool("javac", "")
     lines: list[str] = []
@@ -365,3 +369,56 @@ def test_another_compiler_is_another_key(
     assert compiled.parts(project, X86, shell={**shell, "EDITOR": "vi"}) == before
     tool("go", "echo newer")
     assert compiled.parts(project, X86, shell=shell) != before
+
+
+SLOW = '[ "$1" = version ] && { echo go version go1.22 linux/amd64; exit; }; echo begun; sleep 61'
+
+
+def test_a_build_that_is_given_up_ends_with_all_its_tools(
+    tmp_path: Path, into: Path, work: Work, tool: Callable[[str, str], Path]
+) -> None:
+    source = module(tmp_path / "hello")
+    begun = threading.Event()
+    shell = with_path(work, tool("go", SLOW).parent).shell
+    user = Work(work.cache, work.scratch, shell, lambda line: begun.set())
+    errors: list[BaseException] = []
+
+    def build() -> None:
+        try:
+            built(source, X86, into, user)
+        except BuildError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=build)
+    thread.start()
+    assert begun.wait(20)
+    user.children.end()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert len(errors) == 1
+
+
+def test_a_build_ends_with_the_lambdactl_that_has_started_it(
+    tmp_path: Path, into: Path, tool: Callable[[str, str], Path]
+) -> None:
+    source = module(tmp_path / "hello")
+    shell = {**os.environ, "PATH": f"{tool('go', SLOW).parent}:/usr/bin:/bin"}
+    script = """
+import sys
+from pathlib import Path
+from lambdactl.artifacts import compiled
+from lambdactl.artifacts.model import Target, Work
+source, into = Path(sys.argv[1]), Path(sys.argv[2])
+project = compiled.find(source, "provided.al2023")
+work = Work(into, into, dict(__import__("os").environ), lambda line: print(line, flush=True))
+compiled.build(project, Target("provided.al2023", "x86_64"), into / "x", work, name="hello")
+"""
+    words = [sys.executable, "-c", script, str(source), str(into)]
+    with subprocess.Popen(words, env=shell, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        tools = psutil.Process(process.pid).children(recursive=True)
+        assert {"sleep", "go"} <= {one.name() for one in tools}
+        process.kill()
+    _, alive = psutil.wait_procs(tools, timeout=10)
+    assert alive == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import subprocess
@@ -41,28 +40,22 @@ def run(
     :param environment: added to the user's variables.
     :raises EnvironmentStartError: it can't be started.
     """
+    output = b""
     try:
-        process = subprocess.Popen(
+        with work.children.run(
             words,
             cwd=folder,
             env={**work.shell, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-        )
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise EnvironmentStartError(f"can't run {words[0]}: {reason}") from None
-    output = b""
-    with process:
-        try:
+        ) as process:
             assert process.stdout is not None
             for line in process.stdout:
                 output = (output + line)[-MAX_OUTPUT:]
                 if text := line.decode("utf-8", "replace").rstrip():
                     work.tell(text)
-        except BaseException:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            raise
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise EnvironmentStartError(f"can't run {words[0]}: {reason}") from None
     return Ended(process.returncode, output)
