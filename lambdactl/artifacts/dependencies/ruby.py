@@ -237,7 +237,8 @@ def _check(gems: Path, abi: str, target: Target) -> None:
                 b"",
                 hint=_IN_CONTAINER,
             )
-        for file in sorted(done.parent.rglob("*.so")):
+        lib = gems / "gems" / name / "lib"
+        for file in sorted((*done.parent.rglob("*.so"), *lib.rglob("*.so"))):
             if not elf.is_for(file, target):
                 reason = f"this machine is not {target.architecture}"
             elif (version := elf.too_new(file, target)) is not None:
