@@ -39,7 +39,6 @@ def install(project: Project, stage: Path, target: Target, work: Work) -> None:
     member = project.folder.relative_to(project.root).as_posix()
     command = _COMMANDS[project.manager](project, stage, member, target, work)
     quiet = {"CI": "1", "NO_COLOR": "1", "FORCE_COLOR": "0", "COREPACK_ENABLE_DOWNLOAD_PROMPT": "0"}
-    # A shell with NODE_ENV=production or npm's own variables (`npm run build`) is no other project.
     ended = tools.run(command.words, stage, work, environment={**quiet, **command.environment})
     if ended.code != 0:
         raise _explained(project, ended)
