@@ -202,6 +202,8 @@ def _option(state: _Read, path: Path, line: str, place: Location, *, constraints
             constraints=constraints or name == "--constraint",
         )
     elif name == "--editable":
+        if not value:
+            raise UserError("--editable of no folder", where=place)
         _requirement(state, path, value, place)
     elif name == "--no-binary" and value != ":none:":
         raise UserError(
@@ -255,9 +257,22 @@ def _requirement(state: _Read, path: Path, line: str, place: Location) -> str | 
             state.direct.add(name)
         return name
     state.lines.append(line)
+    if named is None and "${" not in line and "://" not in line:
+        _check(line, place)
     if (plain := name or name_of(line)) is not None:
         state.direct.add(plain)
     return plain
+
+
+def _check(line: str, place: Location) -> None:
+    """uv would name a file of ours, and no line of the user's."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        Requirement(re.split(r"\s--", line, maxsplit=1)[0])
+    except InvalidRequirement as error:
+        why = str(error).splitlines()[0]
+        raise UserError(f"this is no requirement: {why}", where=place) from error
 
 
 def _split(text: str, rest: str) -> tuple[str, str, str]:

@@ -22,18 +22,19 @@ MAX_OUTPUT = 256 * 1024
 
 CONTAINER = "build it in the function's image: `build: {container: true}`, or --container"
 
-_OF_NO_USE = ("Using CPython", "warning: Failed to hardlink files", "         If the cache and")
+_OF_NO_USE = ("Using CPython", "warning: Failed to hardlink files", "         If ")
 """Lines about this machine: the Python that uv asks is not the function's."""
 
 _MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 _PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
 _NO_WHEEL = re.compile(
-    r"^\s*hint: Wheels are required for `([^`]+)` because building from source is disabled",
-    re.MULTILINE,
+    r"(?:all versions of )?(?P<name>[\w.-]+)(?:\{[^}]*\})?(?:==(?P<version>\S+))? "
+    r"ha(?:s|ve) no (?:usable wheels|wheels with)"
 )
 _HINT = re.compile(r"^hint: (.+(?:\n {2,}.+)*)", re.MULTILINE)
 _BUILD = re.compile(
-    r"Building source distributions is disabled(?:, but attempted to build `([^`]+)`)?"
+    r"Building source distributions (?:for `([^`]+)` )?is disabled"
+    r"(?:, but attempted to build `([^`]+)`)?"
 )
 _NO_NETWORK = (
     "error sending request",
@@ -159,12 +160,13 @@ def explained(output: str, found: Path, wheels: Platform) -> BuildError | Enviro
     """What uv's failure means."""
     raw = output.encode()
     lines = _causes(output)
-    if missing := list(dict.fromkeys(_NO_WHEEL.findall(output))):
-        names = ", ".join(_with_version(name, output) for name in missing)
+    missing = {match["name"]: match["version"] for match in _NO_WHEEL.finditer(summary(output))}
+    if missing:
+        names = ", ".join(" ".join(filter(None, one)) for one in missing.items())
         has = "have no wheels" if len(missing) > 1 else "has no wheel"
         newer = "; newer runtimes load newer wheels" if "2014" in wheels.name else ""
         return BuildError(
-            f"{names} {has} that {wheels.words} loads on Lambda, only source code",
+            f"{names} {has} that {wheels.words} loads on Lambda, only others or source code",
             raw,
             hint=CONTAINER + newer,
         )
@@ -180,7 +182,7 @@ def explained(output: str, found: Path, wheels: Platform) -> BuildError | Enviro
             hint="look at the network, the proxy and the index settings of uv or pip",
         )
     if (build := _BUILD.search(output)) is not None:
-        name = build[1] or "a package that it names by its address"
+        name = build[1] or build[2] or "a package that it names by its address"
         return BuildError(
             f"{found} asks for {name}, which is source code and no wheel",
             raw,
@@ -206,11 +208,6 @@ def explained(output: str, found: Path, wheels: Platform) -> BuildError | Enviro
     elif uvs is not None:
         advice = f"uv says: {' '.join(uvs[1].split())}"
     return BuildError(f"can't install what {found} names: {summary(output)}", raw, hint=advice)
-
-
-def _with_version(name: str, output: str) -> str:
-    exact = re.search(rf"\b{re.escape(name)}==(\S+) has no (?:usable )?wheels", output)
-    return f"{name} {exact[1]}" if exact else name
 
 
 def _causes(output: str) -> list[str]:

@@ -202,6 +202,15 @@ def test_source_code_only_is_told_with_the_way_out(project: Path, wheels: Path) 
     assert "--container" in str(caught.value.hint)
 
 
+def test_wheels_that_the_runtime_can_not_load_are_told_too(project: Path, tmp_path: Path) -> None:
+    wheels = tmp_path / "newer"
+    wheel(wheels, "alpha", tag="cp311-cp311-manylinux_2_28_x86_64")
+    (project / "requirements.txt").write_text("alpha==1.0\n")
+    with pytest.raises(BuildError, match=r"alpha 1\.0 has no wheel that Python 3\.11") as caught:
+        install(project, shell(wheels), runtime="python3.11")
+    assert "newer runtimes" in str(caught.value.hint)
+
+
 def test_no_such_package_and_packages_that_do_not_fit(project: Path, wheels: Path) -> None:
     (project / "requirements.txt").write_text("nowhere-to-be-found\n")
     with pytest.raises(BuildError, match="nowhere-to-be-found"):
@@ -330,7 +339,19 @@ def test_arm64_from_pypi_on_any_machine(project: Path) -> None:
 
 
 @pytest.mark.slow
-def test_source_code_only_on_pypi(project: Path) -> None:
-    (project / "requirements.txt").write_text("docopt==0.6.2\n")
-    with pytest.raises(BuildError, match=r"docopt 0\.6\.2 has no wheel"):
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("docopt==0.6.2", r"docopt 0\.6\.2 has no wheel"),
+        (
+            "docopt @ https://files.pythonhosted.org/packages/a2/55/"
+            "8f8cab2afd404cf578136ef2cc5dfb50baa1761b68c9da1fb1e4eed343c9/docopt-0.6.2.tar.gz",
+            "asks for docopt, which is source code",
+        ),
+    ],
+)
+def test_source_code_only_on_pypi(project: Path, line: str, words: str) -> None:
+    (project / "requirements.txt").write_text(f"{line}\n")
+    with pytest.raises(BuildError, match=words) as caught:
         install(project, os.environ)
+    assert "container" in str(caught.value.hint)

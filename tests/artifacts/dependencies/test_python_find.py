@@ -111,6 +111,26 @@ def test_a_file_that_is_not_there_is_named_with_its_line(tmp_path: Path) -> None
         python.key(found)
 
 
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("two words", "this is no requirement"),
+        ("idna>>3", "this is no requirement"),
+        ("-e", "of no folder"),
+        ("-r", "of no file"),
+        ("./gone", "does not exist"),
+        ("--no-binary idna", "to be compiled"),
+    ],
+)
+def test_mistakes_are_shown_where_they_stand(tmp_path: Path, line: str, why: str) -> None:
+    found = tmp_path / "requirements.txt"
+    found.write_text(f"# first\nidna \\\n  >=3\n{line}\n")
+    with pytest.raises(UserError, match=why) as caught:
+        python.key(found)
+    assert caught.value.where is not None
+    assert (caught.value.where.file, caught.value.where.line) == (str(found), 4)
+
+
 @given(text=st.text(alphabet=st.characters(codec="utf-8"), max_size=200))
 def test_any_text_is_read_or_refused_with_words(
     tmp_path_factory: pytest.TempPathFactory, text: str
