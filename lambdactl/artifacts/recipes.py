@@ -32,6 +32,8 @@ class Made(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+ARCHITECTURE = "LAMBDACTL_ARCHITECTURE"
+"""Tells the user's own commands what an artifact is for: ``x86_64`` or ``arm64``."""
 IN_LAYERS = {
     "python": ("", "python"),
     "nodejs": ("", "nodejs"),
@@ -98,6 +100,10 @@ def _of_commands(
     code = function.code.path
     assert code is not None
     output = build.output or (code if code != build.folder else None)
+    # Run for this machine it would make what runs here.
+    build = dataclasses.replace(
+        build, environment={ARCHITECTURE: function.architecture, **build.environment}
+    )
 
     def make() -> Made:
         if inside:

@@ -126,6 +126,18 @@ def test_a_name_that_is_none(run: Run) -> None:
     assert "did you mean `orders`?" in failed.stderr
 
 
+def test_a_command_is_told_what_it_builds_for(run: Run, project: Path) -> None:
+    command = "mkdir -p dist && echo $LAMBDACTL_ARCHITECTURE > dist/app.py"
+    (project / "lambdactl.yaml").write_text(
+        "functions:\n  f: {runtime: python3.13, handler: app.handler, code: dist, "
+        f"architecture: arm64, build: '{command}'}}\n"
+    )
+    assert run("build").returncode == 0
+    with zipfile.ZipFile(project / ".lambdactl/build/functions/f.zip") as archive:
+        assert archive.read("app.py") == b"arm64\n"
+    assert "unchanged" in run("build").stdout
+
+
 def test_commands_of_a_layer_run_before_the_function(run: Run, project: Path) -> None:
     text = MANIFEST.split("layers:\n  libs:")[0]
     build = "mkdir -p dist/python && cp shared/util.py dist/python/"

@@ -20,6 +20,11 @@ from lambdactl.manifest.sam.draft import Draft, Fields, truth
 from lambdactl.manifest.sam.template import Resource
 from lambdactl.manifest.sam.values import made, members, text_of
 
+_GO = (
+    "CGO_ENABLED=0 GOOS=${LAMBDACTL_ARCHITECTURE:+linux} "
+    "GOARCH=$(echo $LAMBDACTL_ARCHITECTURE | sed s/x86_64/amd64/)"
+)
+"""For this machine, which is what an empty word means, or for Lambda's (artifacts/recipes.py)."""
 OUTPUT = ".lambdactl/made"
 """Where built code goes, beside the template; artifacts are made of it."""
 
@@ -48,7 +53,7 @@ def put(draft: Draft, resource: Resource, fields: Fields, folder: str) -> bool:
         binary = "bootstrap"
         if (resource.text("Runtime") or "").startswith("go"):
             binary = resource.text("Handler") or binary
-        commands = [f"CGO_ENABLED=0 go build -o {shlex.quote(f'{inside}/{binary}')} ."]
+        commands = [f"{_GO} go build -o {shlex.quote(f'{inside}/{binary}')} ."]
     elif name == "rust-cargolambda":
         commands = _rust(properties, sources, inside)
     else:

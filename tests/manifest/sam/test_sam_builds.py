@@ -29,7 +29,14 @@ def function(folder: Folder, metadata: str, runtime: str = "nodejs22.x") -> Func
 @pytest.mark.parametrize(
     ("metadata", "commands"),
     [
-        ("{BuildMethod: go1.x}", [f"CGO_ENABLED=0 go build -o ../{OUTPUT}/bootstrap ."]),
+        (
+            "{BuildMethod: go1.x}",
+            [
+                "CGO_ENABLED=0 GOOS=${LAMBDACTL_ARCHITECTURE:+linux} "
+                "GOARCH=$(echo $LAMBDACTL_ARCHITECTURE | sed s/x86_64/amd64/) "
+                f"go build -o ../{OUTPUT}/bootstrap ."
+            ],
+        ),
         (
             "{BuildMethod: rust-cargolambda, BuildProperties: {Binary: hello}}",
             [
