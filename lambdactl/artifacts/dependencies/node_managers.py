@@ -83,12 +83,12 @@ def _support(stage: Path, target: Target) -> None:
     described = json.loads(manifest.read_text("utf-8-sig")) if manifest.is_file() else {}
     described["pnpm"] = {**(described.get("pnpm") or {}), "supportedArchitectures": wanted}
     manifest.write_text(json.dumps(described), "utf-8")
+    # Where newer versions read it; up to 9 they refuse one that names no packages.
     workspace = stage / "pnpm-workspace.yaml"
-    # Versions up to 9 refuse a workspace without packages, so none is made for them.
-    if workspace.is_file():
-        settings = yaml.safe_load(workspace.read_text("utf-8")) or {}
-        settings["supportedArchitectures"] = wanted
-        workspace.write_text(yaml.safe_dump(settings), "utf-8")
+    settings = (yaml.safe_load(workspace.read_text("utf-8")) if workspace.is_file() else None) or {}
+    settings.setdefault("packages", ["."])
+    settings["supportedArchitectures"] = wanted
+    workspace.write_text(yaml.safe_dump(settings), "utf-8")
 
 
 def _wanted(target: Target) -> dict[str, list[str]]:
@@ -180,6 +180,7 @@ _WORDS = (
     ),
     (r"ENOSPC", "there is no space left on the disk", None),
 )
+_LACKING = re.compile(r"npm error Missing: (\S+) from lock file")
 _MISSING = re.compile(
     r"'(?P<npm>@?[^'@\s]+)(?:@[^'\s]*)?'\s+(?:npm error 404\s+)?"
     r"(?:is not in this registry|could not be found)"
@@ -198,6 +199,8 @@ def _explained(project: Project, ended: tools.Ended) -> BuildError:
     for pattern, words, hint in _WORDS:
         if re.search(pattern, output):
             hint = hint.format(manager=name) if hint else None
+            if missing := _LACKING.search(output):
+                words = f"{words}: it lacks {missing[1]}"
             return BuildError(f"{where}: {words}", ended.output, hint=hint)
     reason = next(
         (
