@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lambdactl.artifacts.dependencies.python_uv import Platform
-from lambdactl.artifacts.dependencies.python_wanted import Local, Wanted, digest
+from lambdactl.artifacts.dependencies.python_wanted import Local, Wanted, digest, normalised
 from lambdactl.errors import UserError
 
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
@@ -74,8 +74,6 @@ def _add(
     local: list[Local],
     builds: list[str],
 ) -> None:
-    from packaging.utils import canonicalize_name
-
     marker = str(package.get("markers", ""))
     suffix = f" ; {marker}" if marker else ""
     extras = f"[{','.join(package['extras'])}]" if package.get("extras") else ""
@@ -86,7 +84,7 @@ def _add(
             f"{name}{extras} @ git+{str(package['git']).removeprefix('git+')}@{package['ref']}"
             f"{(part and f'#subdirectory={part}') or ''}{suffix}"
         )
-        builds.append(canonicalize_name(name))
+        builds.append(normalised(name))
     elif path is not None and "://" in str(path):
         lines.append(f"{name}{extras} @ {path}{suffix}")
     elif path is not None and str(path).endswith(".whl"):
@@ -99,13 +97,11 @@ def _add(
 
 
 def _direct(found: Path) -> frozenset[str]:
-    from packaging.utils import canonicalize_name
-
     try:
         data = tomllib.loads(found.with_name("Pipfile").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return frozenset()
-    return frozenset(canonicalize_name(name) for name in data.get("packages", {}))
+    return frozenset(normalised(name) for name in data.get("packages", {}))
 
 
 def _data(found: Path) -> Mapping[str, Any]:

@@ -20,6 +20,7 @@ from lambdactl.artifacts.dependencies.python_wanted import (
     Local,
     Wanted,
     digest,
+    normalised,
     toml,
     wrong_python,
 )
@@ -56,7 +57,7 @@ class _Lines:
             self.lines.append(
                 f"{name} @ git+{url}@{commit}{(part and f'#subdirectory={part}') or ''}{suffix}"
             )
-            self.builds.append(_canonical(name))
+            self.builds.append(normalised(name))
         elif kind == "url":
             self.lines.append(f"{name} @ {url}{suffix}{self._hashes(package)}")
         else:
@@ -147,7 +148,7 @@ def _ungrouped(
     for package in packages:
         if _allows(str(package.get("python-versions", "*")), platform):
             # Of several the last is the newest: Poetry sorts them.
-            chosen[_canonical(str(package["name"]))] = package
+            chosen[normalised(str(package["name"]))] = package
     for name, wanted in direct.items():
         for one in wanted:
             marker = str(one.get("markers", ""))
@@ -198,7 +199,7 @@ def _direct(found: Path) -> dict[str, list[Table]] | None:
     for name, given in poetry.items():
         if name.lower() != "python":
             tables = given if isinstance(given, list) else [given]
-            direct.setdefault(_canonical(name), []).extend(
+            direct.setdefault(normalised(name), []).extend(
                 table if isinstance(table, dict) else {} for table in tables
             )
     return direct
@@ -227,9 +228,3 @@ def _indexes(packages: Sequence[Table]) -> tuple[tuple[str, str], ...]:
             if source.get("type") == "legacy" and "url" in source
         )
     )
-
-
-def _canonical(name: str) -> str:
-    from packaging.utils import canonicalize_name
-
-    return canonicalize_name(name)

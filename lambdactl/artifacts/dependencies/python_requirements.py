@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import os
 import re
 import urllib.parse
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lambdactl.artifacts.dependencies.python_uv import Platform
-from lambdactl.artifacts.dependencies.python_wanted import Local, Wanted, digest
+from lambdactl.artifacts.dependencies.python_wanted import Local, Wanted, digest, normalised
 from lambdactl.errors import Location, UserError
 
 _OPTION = re.compile(r"(--[a-z-]+)(?:[ =]\s*(.*))?$|(-[a-zA-Z])\s*(.*)$")
@@ -43,6 +44,7 @@ class _Read:
     """What was read so far."""
 
     root: Path
+    checked: bool = True
     lines: list[str] = field(default_factory=list)
     constraints: list[str] = field(default_factory=list)
     direct: set[str] = field(default_factory=set)
@@ -58,7 +60,7 @@ def read(found: Path, platform: Platform, shell: Mapping[str, str]) -> Wanted:
     :raises UserError: it, or a file that it includes, can't be read; a path in it leads nowhere;
         it asks for packages to be compiled.
     """
-    return _wanted(_state(found), found)
+    return _wanted(_state(found, checked=True), found)
 
 
 def exported(text: str, lock: Path) -> Wanted:
@@ -70,14 +72,12 @@ def exported(text: str, lock: Path) -> Wanted:
 
 def name_of(requirement: str) -> str | None:
     """The normalised name in a requirement; None where it has none."""
-    from packaging.utils import canonicalize_name
-
     found = _NAME.match(requirement.strip())
-    return canonicalize_name(found[1]) if found else None
+    return normalised(found[1]) if found else None
 
 
-def _state(found: Path) -> _Read:
-    state = _Read(found.parent)
+def _state(found: Path, *, checked: bool) -> _Read:
+    state = _Read(found.parent, checked)
     _read(state, found, None, constraints=False)
     return state
 
@@ -100,7 +100,8 @@ def _wanted(state: _Read, found: Path) -> Wanted:
 
 def key(found: Path) -> bytes:
     """Every file that ``found`` includes, and what is installed from paths."""
-    state = _state(found)
+    # What a mistake is, is said when it is installed; to know takes longer than all the rest.
+    state = _state(found, checked=False)
     total = hashlib.sha256()
     for content in state.files.values():
         total.update(hashlib.sha256(content).digest())
@@ -226,13 +227,11 @@ def _option(state: _Read, path: Path, line: str, place: Location, *, constraints
 
 def _requirement(state: _Read, path: Path, line: str, place: Location) -> str | None:
     """Take a requirement; returns its normalised name, as far as it says one."""
-    from packaging.utils import canonicalize_name
-
     named = _NAMED.match(line)
-    text, name = (named[3], canonicalize_name(named[1])) if named else (line, None)
+    text, name = (named[3], normalised(named[1])) if named else (line, None)
     if text.startswith(("git+", "hg+", "svn+", "bzr+")):
         if name is None and (egg := _EGG.search(text)) is not None:
-            name = canonicalize_name(egg[1])
+            name = normalised(egg[1])
             line = f"{egg[1]} @ {line}"
         if name is not None:
             state.builds.append(name)
@@ -242,7 +241,7 @@ def _requirement(state: _Read, path: Path, line: str, place: Location) -> str | 
     bare, extras, marker = _split(text, named[4] if named else "")
     target = _path(bare, state.root, path.parent)
     if target is not None:
-        if not target.exists():
+        if not _exists(target):
             raise UserError(f"{target} does not exist", where=place)
         if target.is_dir() or target.name.endswith(_ARCHIVES):
             state.locals.append(Local(target, (named[2] or "") if named else extras, marker))
@@ -252,12 +251,12 @@ def _requirement(state: _Read, path: Path, line: str, place: Location) -> str | 
                 if named
                 else f"{target.as_uri()}{marker and f' ; {marker}'}"
             )
-            name = name or canonicalize_name(target.name.split("-", 1)[0])
+            name = name or normalised(target.name.split("-", 1)[0])
         if name is not None:
             state.direct.add(name)
         return name
     state.lines.append(line)
-    if named is None and "${" not in line and "://" not in line:
+    if state.checked and named is None and "${" not in line and "://" not in line:
         _check(line, place)
     if (plain := name or name_of(line)) is not None:
         state.direct.add(plain)
@@ -299,12 +298,20 @@ def _path(text: str, *folders: Path) -> Path | None:
     ):
         return None
     candidates = [(folder / text).resolve() for folder in folders]
-    return next((path for path in candidates if path.exists()), candidates[0])
+    return next((path for path in candidates if _exists(path)), candidates[0])
+
+
+def _exists(path: Path) -> bool:
+    # Path.exists raises what a name that is too long makes of it.
+    return os.path.exists(path)  # noqa: PTH110
 
 
 def _decoded(content: bytes, path: Path) -> str:
     mark, encoding = next((one for one in _BOMS if content.startswith(one[0])), (b"", "utf-8"))
     try:
-        return content[len(mark) :].decode(encoding)
+        text = content[len(mark) :].decode(encoding)
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not text in UTF-8", hint="save it as UTF-8") from error
+    if "\0" in text:
+        raise UserError(f"{path} is not text: it has a NUL in it", hint="save it as UTF-8")
+    return text

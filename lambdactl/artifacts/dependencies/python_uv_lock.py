@@ -15,7 +15,13 @@ from typing import Any
 
 from lambdactl.artifacts.dependencies import python_requirements, python_uv
 from lambdactl.artifacts.dependencies.python_uv import Platform
-from lambdactl.artifacts.dependencies.python_wanted import Wanted, check_python, digest, toml
+from lambdactl.artifacts.dependencies.python_wanted import (
+    Wanted,
+    check_python,
+    digest,
+    normalised,
+    toml,
+)
 from lambdactl.errors import UserError
 
 _LOCAL = re.compile(
@@ -93,7 +99,6 @@ def _check_fresh(data: Mapping[str, Any], lock: Path, project: Path, name: str) 
     but only with a Python of the project's and a network."""
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.specifiers import SpecifierSet
-    from packaging.utils import canonicalize_name
 
     table = toml(project).get("project", {})
     if "dependencies" in table.get("dynamic", ()):
@@ -111,7 +116,7 @@ def _check_fresh(data: Mapping[str, Any], lock: Path, project: Path, name: str) 
             requirement = Requirement(str(text))
         except InvalidRequirement:
             return
-        wanted = canonicalize_name(requirement.name)
+        wanted = normalised(requirement.name)
         asked.add(wanted)
         known = locked.get(wanted, [])
         if not known or not (None in known or requirement.url or requirement.specifier in known):
@@ -142,14 +147,12 @@ def _plain(shell: Mapping[str, str]) -> dict[str, str]:
 
 def _name(lock: Path, project: Path) -> str | None:
     """Of a project, as the lock file has it; None for a workspace that is no project itself."""
-    from packaging.utils import canonicalize_name
-
     if not project.is_file():
         raise UserError(
             f"{lock} has no pyproject.toml beside it", hint="uv makes the one from the other"
         )
     name = toml(project).get("project", {}).get("name")
-    return canonicalize_name(str(name)) if name else None
+    return normalised(str(name)) if name else None
 
 
 def _locals(content: bytes, lock: Path) -> list[tuple[str, Path]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from lambdactl.artifacts.dependencies.python_uv import Platform
 from lambdactl.errors import UserError
 
+_SEPARATORS = re.compile(r"[-_.]+")
 _SKIPPED = frozenset((".git", ".venv", "venv", "__pycache__", "node_modules", ".lambdactl"))
 _BUILT = frozenset(("build", "dist"))
 """What tools leave beside a project's code, in its own folder only: further down these are words
@@ -73,6 +75,13 @@ class Wanted:
             not line.startswith("-") or line.startswith("--requirement ") for line in self.lines
         )
         return not (asked or self.locals or self.project)
+
+
+def normalised(name: str) -> str:
+    """A package's name as it is compared
+    (https://packaging.python.org/en/latest/specifications/name-normalization/). ``packaging`` has
+    the same, and takes longer to import than an unchanged build takes."""
+    return _SEPARATORS.sub("-", name).lower()
 
 
 def check_python(spec: object, platform: Platform, where: Path) -> None:

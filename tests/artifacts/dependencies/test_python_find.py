@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lambdactl.artifacts.dependencies import manager, python
@@ -126,12 +126,16 @@ def test_mistakes_are_shown_where_they_stand(tmp_path: Path, line: str, why: str
     found = tmp_path / "requirements.txt"
     found.write_text(f"# first\nidna \\\n  >=3\n{line}\n")
     with pytest.raises(UserError, match=why) as caught:
-        python.key(found)
+        read(found, platform(Target("python3.13", "arm64")), {})
     assert caught.value.where is not None
     assert (caught.value.where.file, caught.value.where.line) == (str(found), 4)
 
 
 @given(text=st.text(alphabet=st.characters(codec="utf-8"), max_size=200))
+@example(text="/\0")
+@example(text="/" + "x" * 5000)
+@example(text="-r " + "x" * 5000)
+@example(text="-r /\n-r .")
 def test_any_text_is_read_or_refused_with_words(
     tmp_path_factory: pytest.TempPathFactory, text: str
 ) -> None:
