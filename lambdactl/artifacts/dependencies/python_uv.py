@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lambdactl.artifacts import children
 from lambdactl.artifacts.model import Target
 from lambdactl.errors import BuildError, EnvironmentStartError, UserError
 from lambdactl.manifest import runtimes
@@ -68,7 +69,7 @@ def platform(target: Target) -> Platform:
 
     A manylinux tag names the oldest glibc that a wheel runs with (PEP 600). Amazon Linux 2023 has
     glibc 2.34, Amazon Linux 2 has 2.26
-    (https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html); the first is the system of
+    (https://docs.aws.amazon.com/linux/al2023/ug/glibc-gcc-and-binutils.html); the first is the system of
     python3.12 and newer
     (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html). Of the tags that uv knows
     2_17 (manylinux2014) is the newest that 2.26 reaches.
@@ -120,28 +121,24 @@ def run(
     :raises EnvironmentStartError: it can't be started.
     """
     command = [binary(shell), *arguments, "--no-progress", "--color", "never"]
+    output = ""
     try:
-        process = subprocess.Popen(
+        with children.current().run(
             command,
             cwd=folder,
             env=dict(shell),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-        )
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                clean = _PASSWORD.sub("***@", line.decode("utf-8", "replace"))
+                output = (output + clean)[-MAX_OUTPUT:]
+                if clean.strip() and not clean.startswith(_OF_NO_USE):
+                    tell(clean.rstrip())
     except OSError as error:
         raise EnvironmentStartError(f"can't start uv: {error.strerror or error}") from error
-    output = ""
-    with process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            clean = _PASSWORD.sub("***@", line)
-            output = (output + clean)[-MAX_OUTPUT:]
-            if clean.strip() and not clean.startswith(_OF_NO_USE):
-                tell(clean.rstrip())
     return Answer(process.returncode, output)
 
 
