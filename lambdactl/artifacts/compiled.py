@@ -21,16 +21,21 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from lambdactl.artifacts import compiled_worker
-from lambdactl.artifacts.model import Entry, Target, Tree, Work
+from lambdactl.artifacts.compiled_projects import (
+    NEVER_SOURCE,
+    Kind,
+    Project,
+    find,
+    sources,
+    upward,
+)
+from lambdactl.artifacts.model import Target, Work
 from lambdactl.errors import BuildError, EnvironmentStartError, UserError
-from lambdactl.manifest import runtimes
 
-Kind = Literal["go", "rust", "maven", "gradle", "dotnet"]
+__all__ = ["Project", "build", "find", "parts", "sources"]
 
 MAX_OUTPUT = 256 * 1024
 """Bytes of a build's output that are kept; the end says what went wrong."""
@@ -69,67 +74,7 @@ _TOOLS: Mapping[Kind, Mapping[str, str]] = {
 }
 """The programs that each needs, and where they come from."""
 
-_OUTPUTS: Mapping[Kind, frozenset[str]] = {
-    "go": frozenset(),
-    "rust": frozenset({"target"}),
-    "maven": frozenset({"target"}),
-    "gradle": frozenset({"build", ".gradle"}),
-    "dotnet": frozenset({"bin", "obj"}),
-}
-"""Folders that tools write to beside the source."""
-_NEVER_SOURCE = frozenset({".git", ".lambdactl", ".aws-sam", ".idea", ".vs", ".vscode"})
-_PROJECTS = ("*.csproj", "*.fsproj", "*.vbproj")
 _WRAPPER = "gradlew"
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """A function's code, to be compiled.
-
-    :ivar folder: of the function's own code.
-    :ivar manifest: the file that the tool starts from.
-    :ivar base: the folder with all that decides the result: the module or the workspace that
-        ``folder`` is a part of.
-    """
-
-    kind: Kind
-    folder: Path
-    manifest: Path
-    base: Path
-
-
-def find(source: Path, runtime: str | None, *, root: Path | None = None) -> Project | None:
-    """What is to be compiled in ``source``; None where it is shipped as it is.
-
-    :param root: the folder above which nothing is looked for: the manifest's.
-    """
-    family = runtimes.guess(runtime or "").family
-    top = root if root is not None and source.is_relative_to(root) else source
-    if family == "java":
-        return _maven(source, top) or _gradle(source, top)
-    if family == "dotnet":
-        return _dotnet(source, top)
-    if family in ("provided", "go"):
-        return _go(source, top) or _rust(source, top) or _dotnet(source, top)
-    return None
-
-
-def sources(project: Project) -> Tree:
-    """The files that decide what is made: part of the key of the artifact, not of its content."""
-    leave = _OUTPUTS[project.kind] | _NEVER_SOURCE
-    entries: list[Entry] = []
-    for folder, names, files in os.walk(project.base):
-        names[:] = [name for name in names if name not in leave]
-        for name in files:
-            path = Path(folder, name)
-            try:
-                size = path.stat().st_size
-            except OSError:
-                # A link to nothing: no compiler reads it either.
-                continue
-            if path.is_file():
-                entries.append(Entry(path.relative_to(project.base).as_posix(), path, size))
-    return Tree(tuple(sorted(entries, key=lambda entry: entry.name)))
 
 
 def parts(project: Project, target: Target, *, shell: Mapping[str, str]) -> dict[str, object]:
@@ -184,7 +129,7 @@ def build(
     with _alone(project, work), tempfile.TemporaryDirectory(dir=work.scratch) as scratch:
         request = {
             "capability": _CAPABILITIES[project.kind],
-            "ignored": [*_NEVER_SOURCE, *_below(project.folder, work.scratch)],
+            "ignored": [*NEVER_SOURCE, *_below(project.folder, work.scratch)],
             "build": {
                 "source_dir": str(project.folder),
                 "artifacts_dir": str(into),
@@ -399,7 +344,7 @@ def _tools(project: Project, name: str, shell: Mapping[str, str]) -> dict[str, s
 
 
 def _wrapper(project: Project) -> str | None:
-    for folder in _upward(project.folder, project.base):
+    for folder in upward(project.folder, project.base):
         if os.access(folder / _WRAPPER, os.X_OK):
             return str(folder / _WRAPPER)
     return None
@@ -418,86 +363,3 @@ def _below(folder: Path, path: Path) -> list[str]:
         relative = path.resolve().relative_to(folder.resolve())
         return list(relative.parts[:1])
     return []
-
-
-def _go(source: Path, top: Path) -> Project | None:
-    module = _nearest(source, top, "go.mod")
-    if module is None:
-        return None
-    # A module whose programs are further down is named so that the error is about that; with a
-    # program in it somebody has compiled it already.
-    is_module = module.parent == source and not (source / "bootstrap").exists()
-    if not is_module and not any(source.glob("*.go")):
-        return None
-    workspace = _nearest(source, top, "go.work")
-    return Project("go", source, module, (workspace or module).parent)
-
-
-def _rust(source: Path, top: Path) -> Project | None:
-    manifest = source / "Cargo.toml"
-    if not manifest.is_file():
-        return None
-    lock = _nearest(source, top, "Cargo.lock")
-    base = source
-    for folder in _upward(source, top):
-        if folder == (lock.parent if lock else None) or _is_workspace(folder / "Cargo.toml"):
-            base = folder
-    return Project("rust", source, manifest, base)
-
-
-def _is_workspace(manifest: Path) -> bool:
-    try:
-        return "[workspace]" in manifest.read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return False
-
-
-def _maven(source: Path, top: Path) -> Project | None:
-    manifest = source / "pom.xml"
-    if not manifest.is_file():
-        return None
-    base = source
-    for folder in _upward(source, top):
-        if not (folder / "pom.xml").is_file():
-            break
-        base = folder
-    return Project("maven", source, manifest, base)
-
-
-def _gradle(source: Path, top: Path) -> Project | None:
-    names = ("build.gradle", "build.gradle.kts")
-    manifest = next((source / name for name in names if (source / name).is_file()), None)
-    if manifest is None:
-        return None
-    settings = _nearest(source, top, "settings.gradle", "settings.gradle.kts")
-    return Project("gradle", source, manifest, settings.parent if settings else source)
-
-
-def _dotnet(source: Path, top: Path) -> Project | None:
-    manifest = next((path for one in _PROJECTS for path in sorted(source.glob(one))), None)
-    if manifest is None:
-        return None
-    solutions = ("*.sln", "*.slnx", "Directory.Build.props", "Directory.Packages.props")
-    base = source
-    for folder in _upward(source, top):
-        if any(any(folder.glob(one)) for one in solutions):
-            base = folder
-    return Project("dotnet", source, manifest, base)
-
-
-def _nearest(source: Path, top: Path, *names: str) -> Path | None:
-    for folder in _upward(source, top):
-        for name in names:
-            if (folder / name).is_file():
-                return folder / name
-    return None
-
-
-def _upward(source: Path, top: Path) -> Iterator[Path]:
-    """``source`` and the folders above it, up to ``top``."""
-    yield source
-    if source != top:
-        for folder in source.parents:
-            yield folder
-            if folder == top:
-                return

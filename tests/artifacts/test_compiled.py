@@ -16,8 +16,10 @@ import psutil
 import pytest
 
 from lambdactl.artifacts import compiled
+from lambdactl.artifacts.children import GivenUp
 from lambdactl.artifacts.model import Target, Work
 from lambdactl.errors import BuildError, EnvironmentStartError, UserError
+from tests.execution.containers.running import DEADLINE_S, soon
 from tests.parts import need
 
 MAIN = 'package main\n\nimport "fmt"\n\nfunc main() { fmt.Println("made by Go") }\n'
@@ -386,14 +388,14 @@ def test_a_build_that_is_given_up_ends_with_all_its_tools(
     def build() -> None:
         try:
             built(source, X86, into, user)
-        except BuildError as error:
+        except GivenUp as error:
             errors.append(error)
 
     thread = threading.Thread(target=build)
     thread.start()
-    assert begun.wait(20)
+    assert begun.wait(DEADLINE_S)
     user.children.end()
-    thread.join(10)
+    thread.join(DEADLINE_S)
     assert not thread.is_alive()
     assert len(errors) == 1
 
@@ -417,8 +419,13 @@ compiled.build(project, Target("provided.al2023", "x86_64"), into / "x", work, n
     with subprocess.Popen(words, env=shell, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
-        tools = psutil.Process(process.pid).children(recursive=True)
-        assert {"sleep", "go"} <= {one.name() for one in tools}
+        parent = psutil.Process(process.pid)
+
+        def started() -> list[psutil.Process]:
+            found = parent.children(recursive=True)
+            return found if any(one.name() == "sleep" for one in found) else []
+
+        tools = soon(started)
         process.kill()
-    _, alive = psutil.wait_procs(tools, timeout=10)
+    _, alive = psutil.wait_procs(tools, timeout=DEADLINE_S)
     assert alive == []
