@@ -69,8 +69,8 @@ def platform(target: Target) -> Platform:
 
     A manylinux tag names the oldest glibc that a wheel runs with (PEP 600). Amazon Linux 2023 has
     glibc 2.34, Amazon Linux 2 has 2.26
-    (https://docs.aws.amazon.com/linux/al2023/ug/glibc-gcc-and-binutils.html); the first is the system of
-    python3.12 and newer
+    (https://docs.aws.amazon.com/linux/al2023/ug/glibc-gcc-and-binutils.html); the first is the
+    system of python3.12 and newer
     (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html). Of the tags that uv knows
     2_17 (manylinux2014) is the newest that 2.26 reaches.
 
