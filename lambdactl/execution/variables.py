@@ -63,7 +63,7 @@ def variables(
         reserved -= _CREDENTIALS
     values = {
         "TZ": ":UTC",
-        **({} if places is None else _paths(places, family, version)),
+        **({} if places is None else _paths(function, places, family, version)),
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "AWS_XRAY_DAEMON_ADDRESS": "169.254.79.129:2000",
         **{key: value for key, value in function.environment.items() if key not in reserved},
@@ -97,18 +97,18 @@ def _roots(places: Places) -> dict[str, str]:
     }
 
 
-def _paths(places: Places, family: str, version: str) -> dict[str, str]:
+def _paths(function: Function, places: Places, family: str, version: str) -> dict[str, str]:
     return {
         "LANG": "en_US.UTF-8",
         "PATH": _join(
             places.interpreter, "/usr/local/bin", "/usr/bin", "/bin", _under(places.opt, "bin")
         ),
         "LD_LIBRARY_PATH": _join(places.task, places.task / "lib", _under(places.opt, "lib")),
-        **_library_paths(family, version, places),
+        **_library_paths(function, places, family, version),
     }
 
 
-def _library_paths(family: str, version: str, places: Places) -> dict[str, str]:
+def _library_paths(function: Function, places: Places, family: str, version: str) -> dict[str, str]:
     """Where each runtime looks for code in layers
     (https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html)."""
     task, opt = places.task, places.opt
@@ -126,9 +126,14 @@ def _library_paths(family: str, version: str, places: Places) -> dict[str, str]:
             )
         }
     if family == "ruby":
+        # What was built for the function's own version has that in its path.
+        runtime = function.runtime or ""
+        built_for = [runtime.removeprefix("ruby")] if runtime.startswith("ruby") else []
+        versions = dict.fromkeys((version, *built_for))
         return {
             "GEM_PATH": _join(
-                task / f"vendor/bundle/ruby/{version}.0", _under(opt, f"ruby/gems/{version}.0")
+                *(task / f"vendor/bundle/ruby/{number}.0" for number in versions),
+                *(_under(opt, f"ruby/gems/{number}.0") for number in versions),
             ),
             "RUBYLIB": _join(task, _under(opt, "ruby/lib")),
         }
