@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import dataclasses
 import functools
 import os
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
-from lambdactl.artifacts import building, cache, making, sizes
+from lambdactl.artifacts import building, cache, children, installing, making, sizes, split
+from lambdactl.artifacts.children import Children
 from lambdactl.artifacts.model import Artifact, Work
 from lambdactl.errors import LambdactlError, UserError, did_you_mean
 from lambdactl.manifest.features import Build
@@ -88,60 +90,181 @@ async def build(
     :raises EnvironmentStartError: a tool or an engine is missing.
     """
     functions, layers = _chosen(app, names)
-    loop = asyncio.get_running_loop()
-    commands: set[concurrent.futures.Future[bytes]] = set()
     shell = os.environ if shell is None else shell
-
-    def run(build: Build) -> None:
-        """The user's own commands, for a thread: in the event loop, which can end them."""
-        running = asyncio.run_coroutine_threadsafe(building.run(build, shell=shell), loop)
-        commands.add(running)
-        running.result()
-
-    with cache.scratch(folder / "scratch") as scratch:
-        context = making.Context(
-            app=app,
-            output=folder / OUTPUT,
-            installed=folder / "dependencies",
-            scratch=scratch,
-            shell=shell,
-            digests=cache.Digests(folder / "digests.json"),
-            use_cache=use_cache,
-            container=container,
-            engine=engine,
-            run=run,
-        )
-        limit = asyncio.Semaphore(jobs or os.cpu_count() or 1)
-
-        async def function(one: Function) -> tuple[Artifact, ...]:
-            async with limit:
-                make = functools.partial(making.function, context, one)
-                return await _made(one.name, make, context, report)
-
-        async def layer(one: Layer) -> tuple[Artifact, ...]:
-            async with limit:
-                make = functools.partial(making.layer, context, one)
-                return await _made(one.name, make, context, report)
-
-        try:
-            made = await asyncio.gather(
-                *map(function, functions), *map(layer, layers), return_exceptions=True
+    run = _Run(jobs or os.cpu_count() or 1, shell, engine, report)
+    try:
+        with contextlib.ExitStack() as stack:
+            scratch = stack.enter_context(cache.scratch(folder / "scratch"))
+            installed = installing.Store(folder / "dependencies", scratch, use=use_cache)
+            context = making.Context(
+                app=app,
+                output=cache.Shelf(folder / OUTPUT, cache.alike(app.functions, app.layers)),
+                installed=stack.enter_context(installed),
+                tools=folder / "tools",
+                scratch=scratch,
+                shell=shell,
+                digests=cache.Digests(folder / "digests.json"),
+                use_cache=use_cache,
+                container=container,
+                engine=run.engine if engine is not None else None,
+                run=run.command,
             )
-        finally:
-            for running in commands:
-                running.cancel()
-        context.digests.save()
+            made = await run.all(context, functions, layers)
+            context.output.forget(split.NAME, split.MOST)
+            with contextlib.suppress(OSError):
+                # What is not known is read again.
+                context.digests.save()
+    except OSError as error:
+        raise UserError(
+            f"can't build in {folder}: {_reason(error)}",
+            hint="builds write to `.lambdactl` beside the manifest",
+        ) from error
     found: dict[tuple[str, bool], Artifact] = {}
     for result in made:
         if isinstance(result, BaseException):
-            continue
+            raise result
         for artifact in result:
             found.setdefault((artifact.name, artifact.kind == "layer"), artifact)
-    for result in made:
-        if isinstance(result, BaseException):
-            raise result
     artifacts = sorted(found.values(), key=_order(app))
     return Built(tuple(artifacts), sizes.check(app, artifacts))
+
+
+def _is_bug(result: object) -> bool:
+    return isinstance(result, BaseException) and not isinstance(result, LambdactlError)
+
+
+class _Run:
+    """The threads of a build, and what they have started.
+
+    :param jobs: how many.
+    :param engine: gives the container engine.
+    """
+
+    def __init__(
+        self,
+        jobs: int,
+        shell: Mapping[str, str],
+        engine: Callable[[], ContainerBuilds] | None,
+        report: Report | None,
+    ) -> None:
+        self._threads = concurrent.futures.ThreadPoolExecutor(jobs, "lambdactl-build")
+        self._limit = asyncio.Semaphore(jobs)
+        self._loop = asyncio.get_running_loop()
+        self._shell = shell
+        self._given = engine
+        self._report = report
+        self._children = Children()
+        self._commands: set[asyncio.Task[bytes]] = set()
+        self._engines: set[ContainerBuilds] = set()
+        self._told: set[tuple[str, str]] = set()
+
+    async def all(
+        self, context: making.Context, functions: Iterable[Function], layers: Iterable[Layer]
+    ) -> list[tuple[Artifact, ...] | BaseException]:
+        """What became of each: errors of ours first, for the others have been reported.
+
+        Cancelled, it leaves no process and no thread behind.
+        """
+        partial = functools.partial
+        tasks = [
+            self._one(context, one.name, partial(making.function, context, one))
+            for one in functions
+        ]
+        tasks += [
+            self._one(context, one.name, partial(making.layer, context, one)) for one in layers
+        ]
+        try:
+            made = await asyncio.gather(*tasks, return_exceptions=True)
+        except asyncio.CancelledError:
+            await self._give_up()
+            raise
+        self._threads.shutdown()
+        return sorted(made, key=lambda one: not _is_bug(one))
+
+    async def _one(
+        self, context: making.Context, name: str, make: Callable[[Work], tuple[Artifact, ...]]
+    ) -> tuple[Artifact, ...]:
+        """One function with the layer that is split off it, or one layer. Every failure is
+        reported."""
+        report = self._report
+        async with self._limit:
+            begun = time.monotonic()
+            if report is not None:
+                report.started(name)
+            try:
+                made = await self._loop.run_in_executor(
+                    self._threads, self._work, context, name, make
+                )
+            except OSError as error:
+                explained = UserError(f"can't build {name}: {_reason(error)}")
+                if report is not None:
+                    report.failed(name, explained)
+                raise explained from error
+            except LambdactlError as error:
+                if report is not None:
+                    report.failed(name, error)
+                raise
+            seconds = time.monotonic() - begun
+            for artifact in made:
+                # Functions share layers.
+                told = artifact.kind, artifact.name
+                if report is not None and told not in self._told:
+                    report.finished(dataclasses.replace(artifact, seconds=seconds))
+                self._told.add(told)
+            return tuple(dataclasses.replace(artifact, seconds=seconds) for artifact in made)
+
+    def _work(
+        self, context: making.Context, name: str, make: Callable[[Work], tuple[Artifact, ...]]
+    ) -> tuple[Artifact, ...]:
+        """In a thread."""
+
+        def tell(line: str) -> None:
+            if self._report is not None:
+                self._report.line(name, line)
+
+        work = Work(context.tools, context.scratch, context.shell, tell, self._children)
+        with children.working_for(self._children):
+            return make(work)
+
+    def command(self, build: Build) -> None:
+        """The user's own commands, for a thread: in the event loop, which can end them."""
+
+        async def run() -> bytes:
+            self._children.check()
+            task = cast("asyncio.Task[bytes]", asyncio.current_task())
+            self._commands.add(task)
+            try:
+                return await building.run(build, shell=self._shell)
+            finally:
+                self._commands.discard(task)
+
+        asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+
+    def engine(self) -> ContainerBuilds:
+        """The container engine, for a thread."""
+        assert self._given is not None
+        found = self._given()
+        self._engines.add(found)
+        self._children.check()
+        return found
+
+    async def _give_up(self) -> None:
+        """End all that goes on, and wait for it, however often it is asked for."""
+        ending = asyncio.ensure_future(self._end())
+        while not ending.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.shield(ending)
+
+    async def _end(self) -> None:
+        self._children.refuse()
+        commands = {*self._commands}
+        for task in commands:
+            task.cancel()
+        ends = [asyncio.to_thread(self._children.end)]
+        ends += [asyncio.to_thread(engine.close) for engine in self._engines]
+        await asyncio.gather(*ends, *commands, return_exceptions=True)
+        # A thread in the midst of a file comes to its end.
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
 
 
 def built_app(app: App, built: Built) -> App:
@@ -203,46 +326,6 @@ def _order(app: App) -> Callable[[Artifact], tuple[int, int]]:
     return order
 
 
-async def _made(
-    name: str,
-    make: Callable[[Work], tuple[Artifact, ...]],
-    context: making.Context,
-    report: Report | None,
-) -> tuple[Artifact, ...]:
-    """One function with the layer that is split off it, or one layer. Every failure is reported."""
-    begun = time.monotonic()
-    if report is not None:
-        report.started(name)
-
-    def tell(line: str) -> None:
-        if report is not None:
-            report.line(name, line)
-
-    work = Work(context.installed, context.scratch, context.shell, tell)
-    try:
-        made = await asyncio.to_thread(make, work)
-    except asyncio.CancelledError:
-        # The thread waits for its tools, and Python for its threads.
-        work.children.end()
-        raise
-    except OSError as error:
-        raise _reported(name, _unreadable(name, error), report) from error
-    except LambdactlError as error:
-        raise _reported(name, error, report) from None
-    seconds = time.monotonic() - begun
-    made = tuple(dataclasses.replace(artifact, seconds=seconds) for artifact in made)
-    if report is not None:
-        for artifact in made:
-            report.finished(artifact)
-    return made
-
-
-def _unreadable(name: str, error: OSError) -> LambdactlError:
+def _reason(error: OSError) -> str:
     about = f"{error.filename}: " if error.filename else ""
-    return UserError(f"can't build {name}: {about}{(error.strerror or str(error)).lower()}")
-
-
-def _reported(name: str, error: LambdactlError, report: Report | None) -> LambdactlError:
-    if report is not None:
-        report.failed(name, error)
-    return error
+    return f"{about}{(error.strerror or str(error)).lower()}"

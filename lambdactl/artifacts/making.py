@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from lambdactl.artifacts import archive, cache, recipes, split, unpack
+from lambdactl.artifacts import archive, cache, installing, recipes, split, unpack
 from lambdactl.artifacts.model import Artifact, Target, Work
 from lambdactl.artifacts.recipes import Recipe
 from lambdactl.errors import UserError
@@ -30,16 +30,18 @@ if TYPE_CHECKING:
 class Context:
     """What all of a build shares.
 
-    :ivar output: the folder of artifacts.
-    :ivar installed: the folder of dependencies, each by its key.
+    :ivar output: the artifacts.
+    :ivar installed: dependencies, each by its key.
+    :ivar tools: a folder for what tools keep from build to build.
     :ivar scratch: a folder of this build's own, on the same file system.
     :ivar container: everything is built inside the functions' images.
     :ivar run: runs the user's own commands, and returns when they have ended.
     """
 
     app: App
-    output: Path
-    installed: Path
+    output: cache.Shelf
+    installed: installing.Store
+    tools: Path
     scratch: Path
     shell: Mapping[str, str]
     digests: cache.Digests
@@ -47,6 +49,7 @@ class Context:
     container: bool
     engine: Callable[[], ContainerBuilds] | None
     run: Callable[[Build], None]
+    shared: dict[str, Artifact] = field(default_factory=dict)
     locks: dict[str, threading.Lock] = field(default_factory=dict)
     guard: threading.Lock = field(default_factory=threading.Lock)
 
@@ -88,8 +91,13 @@ def function(context: Context, function: Function, work: Work) -> tuple[Artifact
         blank, apart = split.layer(dependencies, target)
         # Functions with equal lock files share it, and it is made once.
         with context.one_at_a_time(blank.name):
-            extra = (_made(context, apart, blank),)
-        layers = (*layers, blank.name)
+            if blank.name not in context.shared:
+                context.shared[blank.name] = _made(context, apart, blank)
+        found = context.shared[blank.name]
+        # Lambda takes no empty layer.
+        if found.unzipped:
+            extra = (found,)
+            layers = (*layers, blank.name)
     artifact = _made(
         context,
         recipe,
@@ -168,26 +176,29 @@ def _given(
         (),
         context.digests,
     )
-    found = cache.find(context.output, blank, key) if context.use_cache else None
+    found = context.output.find(blank, key) if context.use_cache else None
     if found is not None:
         return found
     folder = context.folder()
     unpack(archive_, folder)
     unzipped = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    shutil.rmtree(folder)
+    cache.remove(folder)
     half = context.folder() / "given.zip"
     shutil.copyfile(archive_, half)
     with half.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").digest()
     sha256 = base64.b64encode(digest).decode()
-    return _placed(context, blank, half, half.stat().st_size, unzipped, sha256, key)
+    artifact = dataclasses.replace(
+        blank, size=half.stat().st_size, unzipped=unzipped, sha256=sha256
+    )
+    return context.output.put(half, artifact, key)
 
 
 def _made(context: Context, recipe: Recipe, blank: Artifact) -> Artifact:
     """The artifact of ``recipe``; that of the last build, if nothing that decides it is new."""
     parts = {**recipe.parts, "artifact": dataclasses.asdict(blank)}
     key = cache.key(parts, recipe.sources, context.digests)
-    found = cache.find(context.output, blank, key) if context.use_cache else None
+    found = context.output.find(blank, key) if context.use_cache else None
     if found is not None:
         return found
     made = recipe.make()
@@ -196,20 +207,20 @@ def _made(context: Context, recipe: Recipe, blank: Artifact) -> Artifact:
     left_out = {one.name: one for tree in (*recipe.sources, made.tree) for one in tree.left_out}
     artifact = dataclasses.replace(
         blank,
+        size=size,
+        unzipped=made.tree.size,
+        sha256=sha256,
         packages=made.packages,
         left_out=tuple(left_out.values()),
         warnings=made.notes,
     )
-    return _placed(context, artifact, half, size, made.tree.size, sha256, key)
+    return context.output.put(half, artifact, key if _still(context, recipe, parts, key) else "")
 
 
-def _placed(
-    context: Context, blank: Artifact, half: Path, size: int, unzipped: int, sha256: str, key: str
-) -> Artifact:
-    """Put the zip where artifacts are. Whoever reads it sees it whole, or the one before."""
-    path = cache.place(context.output, blank)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half.replace(path)
-    artifact = dataclasses.replace(blank, path=path, size=size, unzipped=unzipped, sha256=sha256)
-    cache.put(context.output, artifact, key)
-    return artifact
+def _still(context: Context, recipe: Recipe, parts: Mapping[str, object], key: str) -> bool:
+    """Whether the sources are what they were when the artifact was begun. If not, nobody knows of
+    which of both it is, and it is not found again."""
+    try:
+        return cache.key(parts, recipe.sources, context.digests) == key
+    except OSError:
+        return False

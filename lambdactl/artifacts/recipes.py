@@ -152,7 +152,11 @@ def _of_bundle(
         return Made(gather.everything(made.folder), made.packages, made.notes)
 
     decisive = _files(bundling.decisive(code, root, bundle), root)
-    parts = {"bundle": dataclasses.asdict(build), "variables": dict(function.environment)}
+    parts = {
+        "bundle": dataclasses.asdict(build),
+        "handler": function.handler,
+        "variables": dict(function.environment),
+    }
     return Recipe(parts, (decisive,), make)
 
 
@@ -165,6 +169,8 @@ def _compiled(context: Context, function: Function, target: Target, work: Work) 
     if project is None:
         return None
 
+    environment = dict(function.build.environment) if function.build is not None else {}
+
     def make() -> Made:
         into = context.folder()
         compiled.build(
@@ -174,12 +180,17 @@ def _compiled(context: Context, function: Function, target: Target, work: Work) 
             work,
             name=function.name,
             handler=function.handler,
-            environment=function.build.environment if function.build is not None else None,
+            environment=environment,
         )
         return Made(gather.everything(into))
 
-    parts = compiled.parts(project, target, shell=context.shell)
-    return Recipe({"compiled": parts}, (compiled.sources(project),), make)
+    parts = {
+        "compiled": compiled.parts(project, target, shell={**context.shell, **environment}),
+        # Tools may listen to any of those that the manifest names.
+        "environment": environment,
+        "handler": function.handler,
+    }
+    return Recipe(parts, (compiled.sources(project),), make)
 
 
 def _files(paths: Iterable[Path], root: Path) -> Tree:
@@ -260,7 +271,7 @@ def dependencies_of(
     key = installing.key(name, manager.key(found), target, inside=image)
     return Dependencies(
         key,
-        lambda: installing.get(context.installed, key, make, work, use=context.use_cache),
+        lambda: context.installed.get(key, make, work),
     )
 
 

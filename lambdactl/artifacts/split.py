@@ -5,6 +5,8 @@ Functions whose lock files ask for the same share one: its name is made of what 
 
 from __future__ import annotations
 
+import re
+
 from lambdactl.artifacts import gather
 from lambdactl.artifacts.model import Artifact, Target
 from lambdactl.artifacts.recipes import IN_LAYERS, Dependencies, Made, Recipe
@@ -12,6 +14,10 @@ from lambdactl.errors import UserError
 from lambdactl.manifest.runtimes import guess
 
 _DIGITS = 12
+NAME = re.compile(rf"(?:{'|'.join(IN_LAYERS)})-dependencies-[0-9a-f]{{{_DIGITS}}}")
+"""Names of these layers."""
+MOST = 20
+"""Of them are kept, the ones used last: with each lock file there is another one."""
 
 
 def layer(dependencies: Dependencies, target: Target) -> tuple[Artifact, Recipe]:

@@ -7,6 +7,7 @@ Lambda's Ruby looks for gems there: ``GEM_PATH`` is
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -132,7 +133,7 @@ def _bundle(found: Path, gemfile: Path, target: Target, work: Work, *, frozen: b
         if name not in ("BUNDLER_SETUP", "RUBYLIB", "GEM_HOME", "BUNDLE_BIN_PATH")
     }
     words = [ruby, "-e", _BUNDLE, "--", "install", "--no-color"]
-    clean = Work(work.cache, work.scratch, shell, work.tell)
+    clean = dataclasses.replace(work, shell=shell)
     ended = tools.run(words, gemfile.parent, clean, environment=environment)
     if ended.code != 0:
         raise _explained(found, target, ended)
