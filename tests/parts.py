@@ -98,6 +98,7 @@ PARTS: dict[str, Callable[[], str | None]] = {
     "container": _engine,
     "curl": _program("curl"),
     "docker_registry": _program("docker-registry"),
+    "faketime": _program("faketime"),
     "gcc": _program("gcc"),
     "git": _program("git"),
     "go": _program("go"),

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,9 @@ def platform(target: Target) -> Platform:
     return Platform(runtime.version, f"{machine}-{tag}", machine)
 
 
+_FINDING = threading.Lock()
+
+
 def binary(shell: Mapping[str, str]) -> str:
     """The uv that came with lambdactl, else the user's.
 
@@ -93,7 +97,9 @@ def binary(shell: Mapping[str, str]) -> str:
     try:
         from uv import find_uv_bin
 
-        return str(find_uv_bin())
+        # It asks sysconfig, of whose first answers two threads get a half.
+        with _FINDING:
+            return str(find_uv_bin())
     except (ImportError, FileNotFoundError):
         found = shutil.which("uv", path=shell.get("PATH"))
     if found is None:
