@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import threading
+import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -40,6 +41,8 @@ RESPONSES = {
 }
 """What stands in the response to a template's own event."""
 
+NO_STAND_IN = {("ruby", "container")}
+"""AWS's Ruby client is a gem that no reachable index has: see tests/images."""
 MAKES_EVENT = re.compile(r"lambdactl generate-event (.+) > (events/\S+\.json)")
 COUNTS = re.compile(r"(\d+) passed|\S pass (\d+)|(\d+) runs, ")
 
@@ -137,6 +140,46 @@ def test_the_first_steps_end_with_a_response(template: scaffold.Template, projec
     assert json.loads(made_to_order.stdout)
 
 
+@pytest.mark.parametrize(
+    ("template", "runner"),
+    [
+        pytest.param(
+            template,
+            runner,
+            id=f"{template.name}-{runner}",
+            marks=[
+                pytest.mark.slow,
+                *(NEEDS[template.family] if runner == "process" else [pytest.mark.container]),
+            ],
+        )
+        for template in scaffold.templates()
+        for runner in ("process", "container")
+        if (template.family, runner) not in NO_STAND_IN
+    ],
+)
+def test_what_is_built_answers_as_its_source(
+    template: scaffold.Template, runner: str, tmp_path: Path
+) -> None:
+    runtime = "python3.11" if (template.family, runner) == ("python", "container") else None
+    project = scaffold.create(tmp_path / "hello", template, runtime=runtime).directory
+    built = shell("lambdactl package --output json", project)
+    assert built.returncode == 0, built.stderr
+    bill = json.loads(built.stdout)
+    assert bill["functions"]
+    for entry in [*bill["functions"].values(), *bill["layers"].values()]:
+        names = zipfile.ZipFile(entry["file"]).namelist()
+        assert names
+        assert not [name for name in names if "test" in name or name.endswith(".md")]
+    options = "--built --container" if runner == "container" else "--built --no-container"
+    own = shell(
+        template.first_steps[0].replace("lambdactl invoke", f"lambdactl invoke {options}"), project
+    )
+    assert own.returncode == 0, own.stderr
+    assert RESPONSES[template.name] in own.stdout
+    again = shell("lambdactl build", project)
+    assert all("unchanged" in line for line in again.stdout.splitlines()), again.stdout
+
+
 @every_runnable_template
 def test_the_tests_of_a_new_project_pass(template: scaffold.Template, project: Path) -> None:
     process = shell(template.test, project)
@@ -151,7 +194,7 @@ def test_the_thumbnail_template_goes_to_s3_in_production(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = scaffold.create(tmp_path / "hello", scaffold.find("python-s3-thumbnail")).directory
-    objects = {"/photos/in/sample.png": (project / "buckets/photos/in/sample.png").read_bytes()}
+    objects = {"/photos/in/sample.png": (project / "src/buckets/photos/in/sample.png").read_bytes()}
     types = {}
 
     class Bucket(BaseHTTPRequestHandler):

@@ -47,6 +47,8 @@ def read(bucket: str, key: str) -> bytes:
 def write(bucket: str, key: str, content: bytes) -> None:
     if BUCKETS:
         path = _path(bucket, key)
+        if not os.access(Path(__file__).parent / BUCKETS, os.W_OK):
+            path = Path("/tmp", bucket, key)  # Code is read-only on Lambda, and in its images.
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     else:

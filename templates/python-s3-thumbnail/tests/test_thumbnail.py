@@ -15,12 +15,12 @@ def buckets(tmp_path):
     """Those of a copy of the project, so that a test starts with no thumbnail."""
     ignored = shutil.ignore_patterns(".*", "photos-thumbnails")
     shutil.copytree(PROJECT, tmp_path / "project", ignore=ignored)
-    return tmp_path / "project" / "buckets"
+    return tmp_path / "project" / "src" / "buckets"
 
 
 @pytest.fixture
 def fn(buckets):
-    with Local(buckets.parent / "lambdactl.yaml") as running:
+    with Local(buckets.parent.parent / "lambdactl.yaml") as running:
         yield running
 
 
