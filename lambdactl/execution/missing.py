@@ -158,7 +158,7 @@ def _asking(about: Surroundings, file: str, name: str) -> Path | None:
     """The list of packages that names ``name``, else the closest one that there is."""
     folders = [*([about.source] if about.source else []), *_upwards(about.task, about.root)]
     for layer in about.layers:
-        # Laid out by links, where the layer has yet to be built.
+        # Sources that a build lays out, or laid out as layers are.
         folders += [layer, layer / "python", layer / "nodejs"]
     found = [path.resolve() for each in folders if (path := each / file).is_file()]
     plain = re.sub("[-_.]+", "[-_.]+", re.escape(name).replace(r"\-", "-").replace(r"\.", "."))

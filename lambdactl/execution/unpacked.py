@@ -9,7 +9,8 @@ from pathlib import Path
 
 from lambdactl.artifacts import merge, unpack
 from lambdactl.errors import UserError
-from lambdactl.manifest.model import App, Function
+from lambdactl.manifest import layouts
+from lambdactl.manifest.model import App, Function, Layer
 
 
 def task(function: Function, folder: Path) -> Path | None:
@@ -57,6 +58,15 @@ def has_remote_layers(function: Function, app: App) -> bool:
     return any(name not in app.layers for name in function.layers)
 
 
+def _local(layer: Layer) -> Path:
+    try:
+        return layouts.opt(layer)
+    except OSError as error:
+        raise UserError(
+            f"can't lay out the layer {layer.name}: {error}", where=layer.where
+        ) from error
+
+
 def opt(
     function: Function,
     app: App,
@@ -75,7 +85,7 @@ def opt(
     found = []
     for name in function.layers:
         if name in app.layers:
-            found.append(app.layers[name].path)
+            found.append(_local(app.layers[name]))
             continue
         from lambdactl.artifacts import layer_store
 

@@ -222,7 +222,7 @@ def _layer(name: str, fields: Values, parent: Node | None, locate: Locate, root:
     if "build" in fields:
         from lambdactl.manifest.build_features import layer_build
 
-        path, build = layer_build(fields, root, path)
+        build = layer_build(fields, root, path)
     return Layer(
         name=name,
         path=path,

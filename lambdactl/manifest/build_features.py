@@ -119,19 +119,15 @@ def _build(function: Values, root: Path, code: Code) -> Build | None:
     return build if build.commands or build.container else None
 
 
-def layer_build(layer: Values, root: Path, path: Path) -> tuple[Path, Build | None]:
-    """Where a layer is used from, and how it is made."""
+def layer_build(layer: Values, root: Path, path: Path) -> Build | None:
+    """How a layer is made; None where there is nothing to make."""
     given = layer["build"]
     fields: Values = {"command": given} if isinstance(given, str) else given
     build = _made(fields, root, path)
     runtime = fields.get("runtime") or next(iter(layer.get("runtimes", ())), None)
     architecture = fields.get("architecture") or next(iter(layer.get("architectures", ())), None)
     build = replace(build, runtime=runtime, architecture=architecture)
-    if build.commands:
-        return path, build
-    from lambdactl.manifest import layouts  # Few manifests have such a layer.
-
-    return (path, None) if runtime is None else (layouts.laid_out(path, runtime), build)
+    return build if build.commands or runtime is not None else None
 
 
 def _made(fields: Values, root: Path, source: Path | None) -> Build:

@@ -10,6 +10,10 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lambdactl.manifest.model import Layer
 
 _TOPS = {"python": "python", "nodejs": "nodejs", "ruby": "ruby/lib", "java": "java/lib"}
 
@@ -20,11 +24,27 @@ def top(runtime: str) -> str | None:
     return _TOPS.get(runtime.rstrip("0123456789.x"))
 
 
-def laid_out(source: Path, runtime: str) -> Path:
-    """A folder in which what ``source`` holds stands where ``runtime`` looks for it: by links, so
-    that it is always what the user sees. ``source`` itself where it is like that already."""
+def place(source: Path, runtime: str) -> str | None:
+    """The folder of a layer that what ``source`` holds goes to; None where it is laid out like a
+    layer already."""
     inside = top(runtime)
     if inside is None or not source.is_dir() or (source / inside.partition("/")[0]).exists():
+        return None
+    return inside
+
+
+def opt(layer: Layer) -> Path:
+    """What of ``layer`` comes to /opt, a folder or a zip. Where its sources have yet to be laid out
+    for a runtime that is a folder of links in the user's cache, so that it is always what the user
+    sees.
+
+    :raises OSError: there is no place for the links.
+    """
+    build, source = layer.build, layer.path
+    if build is None or build.commands or build.runtime is None:
+        return source
+    inside = place(source, build.runtime)
+    if inside is None:
         return source
     folder = keep_folder("layers", str(source))
     inner = folder / inside

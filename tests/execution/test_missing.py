@@ -69,7 +69,7 @@ def test_the_list_of_a_layer_counts(about: Surroundings) -> None:
     assert said.endswith("-r shared/requirements.txt")
 
 
-def test_the_list_of_a_layer_that_is_laid_out_by_links(about: Surroundings) -> None:
+def test_the_list_of_a_layer_in_its_layout(about: Surroundings) -> None:
     source, layer = about.root / "shared", about.root / "laid out"
     source.mkdir()
     (source / "package.json").write_text('{"dependencies": {"@fast/it": "1"}}')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lambdactl.manifest import layouts
 from lambdactl.manifest.features import Build, Bundle
 from tests.manifest.conftest import Project
 
@@ -159,13 +160,25 @@ def test_a_layer_for_a_runtime_is_laid_out(project: Project) -> None:
     assert layer.build == Build(
         (), project.root / "shared", runtime="python3.13", architecture="arm64"
     )
-    assert (layer.path / "python/util.py").is_file()
+    assert layer.path == project.root / "shared"
+    assert (layouts.opt(layer) / "python/util.py").is_file()
     (project.root / "shared/util.py").rename(project.root / "shared/tool.py")
     layer = project.load(LAYER + "{path: shared, runtimes: [python3.13], build: {container: true}}")
     made = layer.layers["libs"]
-    assert [file.name for file in (made.path / "python").iterdir()] == ["tool.py"]
+    assert [file.name for file in (layouts.opt(made) / "python").iterdir()] == ["tool.py"]
     assert made.build is not None
     assert (made.build.runtime, made.build.container) == ("python3.13", True)
+
+
+def test_reading_a_manifest_makes_nothing(
+    project: Project, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    (project.root / "shared").mkdir()
+    project.write("", "shared/util.py")
+    project.load(LAYER + "{path: shared, build: {runtime: python3.13}}")
+    assert not any(cache.iterdir())
 
 
 def test_a_layer_by_commands(project: Project) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from lambdactl import manifest
 from lambdactl.artifacts import building
-from lambdactl.manifest import Function
+from lambdactl.manifest import Function, layouts
 from lambdactl.manifest.features import Build, Bundle
 from lambdactl.manifest.sam.convert import convert
 from tests.manifest.sam.conftest import Folder
@@ -120,7 +120,7 @@ def test_a_layer_is_built_for_its_runtime(folder: Folder) -> None:
     assert layer.build == Build(
         (), folder.root / "shared", runtime="python3.13", architecture="arm64"
     )
-    assert (layer.path / "python/util.py").is_file()
+    assert (layouts.opt(layer) / "python/util.py").is_file()
     folder.write("", "shared/python/other.py")
     layer = folder.app("Layers: [!Ref Shared]", text).layers["Shared"]
     assert (layer.path, layer.build) == (folder.root / "shared", None)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lambdactl import manifest
-from lambdactl.manifest import check_code
+from lambdactl.manifest import check_code, layouts
 from lambdactl.manifest.features import (
     CapacityProvider,
     Cors,
@@ -374,10 +374,10 @@ def test_a_layer_that_sam_would_build_is_laid_out(folder: Folder, method: str, t
       Metadata: {{BuildMethod: {method}}}
       Properties: {{ContentUri: shared}}
     """
-    path = folder.app("Layers: [!Ref Shared]", layer).layers["Shared"].path
+    path = layouts.opt(folder.app("Layers: [!Ref Shared]", layer).layers["Shared"])
     assert [file.name for file in (path / top).iterdir()] == ["util.py"]
     (folder.root / "shared/util.py").rename(folder.root / "shared/tool.py")
-    folder.app("Layers: [!Ref Shared]", layer)
+    path = layouts.opt(folder.app("Layers: [!Ref Shared]", layer).layers["Shared"])
     assert [file.name for file in (path / top).iterdir()] == ["tool.py"]
     (folder.root / "shared" / top).mkdir()
     assert folder.app("", layer).layers["Shared"].path == folder.root / "shared"
