@@ -12,11 +12,12 @@ import contextlib
 import dataclasses
 import functools
 import os
+import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from lambdactl.artifacts import building, cache, children, installing, making, sizes, split
 from lambdactl.artifacts.children import Children
@@ -27,6 +28,8 @@ from lambdactl.manifest.model import App, Code, Function, Layer
 
 if TYPE_CHECKING:
     from lambdactl.artifacts.contained import ContainerBuilds
+
+T = TypeVar("T")
 
 OUTPUT = "build"
 """The folder of artifacts, in the project's own ``.lambdactl``."""
@@ -92,28 +95,39 @@ async def build(
     functions, layers = _chosen(app, names)
     shell = os.environ if shell is None else shell
     run = _Run(jobs or os.cpu_count() or 1, shell, engine, report)
+    stack = contextlib.ExitStack()
+
+    def begin() -> making.Context:
+        scratch = stack.enter_context(cache.scratch(folder / "scratch"))
+        installed = installing.Store(folder / "dependencies", scratch, use=use_cache)
+        return making.Context(
+            app=app,
+            output=cache.Shelf(folder / OUTPUT, cache.alike(app.functions, app.layers)),
+            installed=stack.enter_context(installed),
+            tools=folder / "tools",
+            scratch=scratch,
+            shell=shell,
+            digests=cache.Digests(folder / "digests.json"),
+            use_cache=use_cache,
+            container=container,
+            engine=run.engine if engine is not None else None,
+            run=run.command,
+        )
+
+    def remember() -> None:
+        context.output.forget(split.NAME, split.MOST)
+        with contextlib.suppress(OSError):
+            # What is not known is read again.
+            context.digests.save()
+
+    # Folders are removed, and files by the thousand looked at: not in an event loop that serves.
     try:
-        with contextlib.ExitStack() as stack:
-            scratch = stack.enter_context(cache.scratch(folder / "scratch"))
-            installed = installing.Store(folder / "dependencies", scratch, use=use_cache)
-            context = making.Context(
-                app=app,
-                output=cache.Shelf(folder / OUTPUT, cache.alike(app.functions, app.layers)),
-                installed=stack.enter_context(installed),
-                tools=folder / "tools",
-                scratch=scratch,
-                shell=shell,
-                digests=cache.Digests(folder / "digests.json"),
-                use_cache=use_cache,
-                container=container,
-                engine=run.engine if engine is not None else None,
-                run=run.command,
-            )
+        try:
+            context = await _to_its_end(asyncio.to_thread(begin))
             made = await run.all(context, functions, layers)
-            context.output.forget(split.NAME, split.MOST)
-            with contextlib.suppress(OSError):
-                # What is not known is read again.
-                context.digests.save()
+            await _to_its_end(asyncio.to_thread(remember))
+        finally:
+            await _to_its_end(asyncio.to_thread(stack.close))
     except OSError as error:
         raise UserError(
             f"can't build in {folder}: {_reason(error)}",
@@ -127,6 +141,23 @@ async def build(
             found.setdefault((artifact.name, artifact.kind == "layer"), artifact)
     artifacts = sorted(found.values(), key=_order(app))
     return Built(tuple(artifacts), sizes.check(app, artifacts))
+
+
+async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Wait for ``work``, however often this is cancelled meanwhile, and be cancelled then."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+        except Exception:
+            # Raised below.
+            break
+    if cancelled is not None:
+        raise cancelled
+    return task.result()
 
 
 def _is_bug(result: object) -> bool:
@@ -156,6 +187,9 @@ class _Run:
         self._children = Children()
         self._commands: set[asyncio.Task[bytes]] = set()
         self._engines: set[ContainerBuilds] = set()
+        self._guard = threading.Lock()
+        self._turns: dict[tuple[object, ...], threading.Lock] = {}
+        self._ran: set[tuple[object, ...]] = set()
         self._told: set[tuple[str, str]] = set()
 
     async def all(
@@ -176,7 +210,7 @@ class _Run:
         try:
             made = await asyncio.gather(*tasks, return_exceptions=True)
         except asyncio.CancelledError:
-            await self._give_up()
+            await _to_its_end(self._give_up())
             raise
         self._threads.shutdown()
         return sorted(made, key=lambda one: not _is_bug(one))
@@ -227,7 +261,8 @@ class _Run:
             return make(work)
 
     def command(self, build: Build) -> None:
-        """The user's own commands, for a thread: in the event loop, which can end them."""
+        """The user's own commands, for a thread: in the event loop, which can end them; once for
+        all functions and layers that share them."""
 
         async def run() -> bytes:
             self._children.check()
@@ -238,7 +273,14 @@ class _Run:
             finally:
                 self._commands.discard(task)
 
-        asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+        with self._guard:
+            turn = self._turns.setdefault((build.folder, build.commands), threading.Lock())
+        with turn:
+            # Functions that share it would write one folder, each while another's is packed.
+            asked = build.folder, build.commands, tuple(sorted(build.environment.items()))
+            if asked not in self._ran:
+                asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+                self._ran.add(asked)
 
     def engine(self) -> ContainerBuilds:
         """The container engine, for a thread."""
@@ -249,13 +291,7 @@ class _Run:
         return found
 
     async def _give_up(self) -> None:
-        """End all that goes on, and wait for it, however often it is asked for."""
-        ending = asyncio.ensure_future(self._end())
-        while not ending.done():
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.shield(ending)
-
-    async def _end(self) -> None:
+        """End all that goes on, and wait for it."""
         self._children.refuse()
         commands = {*self._commands}
         for task in commands:
@@ -278,7 +314,7 @@ def built_app(app: App, built: Built) -> App:
             layers[artifact.name] = (
                 Layer(artifact.name, artifact.path)
                 if before is None
-                else dataclasses.replace(before, path=artifact.path)
+                else dataclasses.replace(before, path=artifact.path, build=None)
             )
         else:
             functions[artifact.name] = _with(functions[artifact.name], artifact)

@@ -10,13 +10,13 @@ import hashlib
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lambdactl.artifacts import archive, cache, installing, recipes, split, unpack
-from lambdactl.artifacts.model import Artifact, Target, Work
+from lambdactl.artifacts.model import Artifact, Entry, Target, Tree, Work
 from lambdactl.artifacts.recipes import Recipe
 from lambdactl.errors import UserError
 from lambdactl.manifest.features import Build
@@ -80,7 +80,7 @@ def function(context: Context, function: Function, work: Work) -> tuple[Artifact
             where=function.where,
         )
     if code.kind in ("image", "dockerfile"):
-        return (_image(context, function, work),)
+        return (_image(context, function),)
     assert code.path is not None
     if code.kind == "zip":
         return (_given(context, function.name, "function", code.path, target, function.layers),)
@@ -144,7 +144,7 @@ def layer(context: Context, layer: Layer, work: Work) -> tuple[Artifact, ...]:
     return (_made(context, recipe, blank),)
 
 
-def _image(context: Context, function: Function, work: Work) -> Artifact:
+def _image(context: Context, function: Function) -> Artifact:
     from lambdactl.artifacts import contained
 
     return contained.image(function, recipes.engine_of(context, function))
@@ -171,11 +171,9 @@ def _given(
         architecture=target.architecture,
         layers=layers,
     )
-    key = cache.key(
-        {"given": context.digests.of(archive_), "artifact": dataclasses.asdict(blank)},
-        (),
-        context.digests,
-    )
+    parts = {"artifact": dataclasses.asdict(blank)}
+    source = Tree((Entry("given", archive_, archive_.stat().st_size),))
+    key = cache.key(parts, (source,), context.digests)
     found = context.output.find(blank, key) if context.use_cache else None
     if found is not None:
         return found
@@ -191,7 +189,8 @@ def _given(
     artifact = dataclasses.replace(
         blank, size=half.stat().st_size, unzipped=unzipped, sha256=sha256
     )
-    return context.output.put(half, artifact, key)
+    still = _still(context, (source,), parts, key)
+    return context.output.put(half, artifact, key if still else "")
 
 
 def _made(context: Context, recipe: Recipe, blank: Artifact) -> Artifact:
@@ -214,13 +213,16 @@ def _made(context: Context, recipe: Recipe, blank: Artifact) -> Artifact:
         left_out=tuple(left_out.values()),
         warnings=made.notes,
     )
-    return context.output.put(half, artifact, key if _still(context, recipe, parts, key) else "")
+    still = _still(context, recipe.sources, parts, key)
+    return context.output.put(half, artifact, key if still else "")
 
 
-def _still(context: Context, recipe: Recipe, parts: Mapping[str, object], key: str) -> bool:
+def _still(
+    context: Context, sources: Iterable[Tree], parts: Mapping[str, object], key: str
+) -> bool:
     """Whether the sources are what they were when the artifact was begun. If not, nobody knows of
     which of both it is, and it is not found again."""
     try:
-        return cache.key(parts, recipe.sources, context.digests) == key
+        return cache.key(parts, sources, context.digests) == key
     except OSError:
         return False

@@ -42,6 +42,10 @@ IN_LAYERS = {
 """By the family of the runtime: what of an installation goes into a layer, and where to
 (https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html#packaging-layers-paths)."""
 
+_COMPILED_HERE = "is compiled on this machine: AWS's images have no compilers"
+_BUNDLED_HERE = "is bundled on this machine: esbuild makes the same in a container"
+"""What was asked for, and is not what happens."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -81,8 +85,8 @@ def of_function(
     if build is not None and build.commands:
         return _of_commands(context, function, build, work, inside=inside), None
     if build is not None and build.bundle is not None:
-        return _of_bundle(context, function, build, target, work), None
-    compiled = _compiled(context, function, target, work)
+        return _of_bundle(context, function, build, target, work, inside=inside), None
+    compiled = _compiled(context, function, target, work, inside=inside)
     if compiled is not None:
         return compiled, None
     wanted = None
@@ -130,7 +134,13 @@ def _of_commands(
 
 
 def _of_bundle(
-    context: Context, function: Function, build: Build, target: Target, work: Work
+    context: Context,
+    function: Function,
+    build: Build,
+    target: Target,
+    work: Work,
+    *,
+    inside: bool,
 ) -> Recipe:
     from lambdactl.artifacts import bundling
 
@@ -149,18 +159,22 @@ def _of_bundle(
             root=root,
             environment=function.environment,
         )
-        return Made(gather.everything(made.folder), made.packages, made.notes)
+        notes = (*made.notes, *([_BUNDLED_HERE] if inside else []))
+        return Made(gather.everything(made.folder), made.packages, notes)
 
     decisive = _files(bundling.decisive(code, root, bundle), root)
     parts = {
         "bundle": dataclasses.asdict(build),
         "handler": function.handler,
         "variables": dict(function.environment),
+        "inside": inside,
     }
     return Recipe(parts, (decisive,), make)
 
 
-def _compiled(context: Context, function: Function, target: Target, work: Work) -> Recipe | None:
+def _compiled(
+    context: Context, function: Function, target: Target, work: Work, *, inside: bool
+) -> Recipe | None:
     from lambdactl.artifacts import compiled
 
     code = function.code.path
@@ -182,9 +196,10 @@ def _compiled(context: Context, function: Function, target: Target, work: Work) 
             handler=function.handler,
             environment=environment,
         )
-        return Made(gather.everything(into))
+        return Made(gather.everything(into), notes=(_COMPILED_HERE,) if inside else ())
 
     parts = {
+        "inside": inside,
         "compiled": compiled.parts(project, target, shell={**context.shell, **environment}),
         # Tools may listen to any of those that the manifest names.
         "environment": environment,
@@ -241,7 +256,7 @@ def of_layer(context: Context, layer: Layer, target: Target, work: Work) -> Reci
     wanted = dependencies_of(context, build.folder, target, work, function if inside else None)
     tree = gather.tree(
         build.folder,
-        prefix=layouts.top(target.runtime) or "",
+        prefix=layouts.place(build.folder, target.runtime) or "",
         root=context.app.root,
         fresh=wanted is not None,
     )
