@@ -100,6 +100,8 @@ class ContainerSandbox:
         channel = self._channel = self._new_channel()
         making = in_thread(self._make, address, channel, loop)
         self._making = asyncio.ensure_future(making)
+        # When it is given up, nobody is left who would take its error.
+        self._making.add_done_callback(lambda made: made.cancelled() or made.exception())
         try:
             await asyncio.shield(self._making)
             await asyncio.wait_for(up, _PATIENCE_S)
