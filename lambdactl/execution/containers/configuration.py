@@ -62,6 +62,8 @@ def of(
         "extra_hosts": list(spec.reach.extra_hosts),
         # An engine may be set up to put a first process of its own before ours.
         "init": False,
+        # Lambda has no /dev/shm: what needs it (multiprocessing.Pool) fails there, and here.
+        "ipc_mode": "private" if "shm_size" in spec.host_config else "none",
         "log_config": LogConfig(type="none"),
         "mem_limit": f"{spec.memory_mb}m",
         "memswap_limit": f"{spec.memory_mb}m",
