@@ -95,10 +95,17 @@ def image(client: docker.APIClient, name: str, program: Path, *, shell: bool = F
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w") as archive:
         archive.add(program, "bootstrap")
+        files = {}
         if shell:
-            archive.add(Path("/bin/sh").resolve(), "bin/sh")
-            for library in _libraries("/bin/sh"):
-                archive.add(library.resolve(), str(library).lstrip("/"))
+            files = {Path("/bin/sh"): Path("/bin/sh").resolve()}
+            files |= {library: library.resolve() for library in _libraries("/bin/sh")}
+        for folder in sorted({parent for path in files for parent in path.parents} - {Path("/")}):
+            # The engine lets root alone into those that it has to add.
+            entry = tarfile.TarInfo(str(folder).lstrip("/"))
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            archive.addfile(entry)
+        for path, real in files.items():
+            archive.add(real, str(path).lstrip("/"))
     client.import_image_from_data(
         data.getvalue(), repository=name, changes=['ENTRYPOINT ["/bootstrap"]']
     )
