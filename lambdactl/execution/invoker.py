@@ -141,7 +141,8 @@ class LocalInvoker:
         waits for it, and what runs ends where it began. When a function is reloaded again
         meanwhile, the later reload wins, and what the earlier one was starting is stopped.
 
-        :returns: the functions that had an environment to replace.
+        :returns: the functions whose environments were replaced: what had none, or can't be made
+            ready (``warn`` is told why), starts with its next call.
         """
         names = list(names)
         replaced = await asyncio.gather(*(self._replace(name) for name in names))
@@ -221,9 +222,11 @@ class LocalInvoker:
                 if self._launches.generation(name) != generation:
                     return replaced
                 fresh = self._new_pool(*key)
-            except LambdactlError:
-                # The next call meets the same error, and tells it to its caller.
+            except LambdactlError as error:
+                # The next call meets the same error. Whoever has saved knows it now.
+                replaced = False
                 if self._pools.get(key) is old:
+                    self._tell(str(error))
                     del self._pools[key]
                     self._retire(old)
                 continue
