@@ -1,5 +1,5 @@
 """The local :class:`~lambdactl.execution.invocation.Invoker`: every function of an app, each with
-its pool of process environments."""
+its pool of environments."""
 
 from __future__ import annotations
 
@@ -213,6 +213,9 @@ class LocalInvoker:
             if old is None or self._launches.generation(name) != generation:
                 return replaced
             replaced = replaced or bool(old.size)
+            if old.size and self._made_of[old].function.code.kind == "folder":
+                # It is read as it is now by whatever starts while the rest is found out.
+                old.hold()
             if name not in self.app.functions:
                 del self._pools[key]
                 self._retire(old)

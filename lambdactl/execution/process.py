@@ -69,7 +69,7 @@ class ProcessSpec:
 
 
 class ProcessSandbox:
-    """A :class:`~lambdactl.execution.environment.Sandbox` on plain processes."""
+    """A :class:`~lambdactl.execution.sandbox.Sandbox` on plain processes."""
 
     host = listen = "127.0.0.1"
     holds = False
