@@ -200,7 +200,7 @@ class LocalInvoker:
         return arn if qualifier == "$LATEST" else f"{arn}:{qualifier}"
 
     async def _replace(self, name: str) -> bool:
-        """Returns whether there was anything to replace."""
+        """Returns whether there was anything, and it was replaced."""
         generation = self._launches.renew(name)
         self._advised.discard(name)
         superseded = self._coming.pop(name, None)
