@@ -64,7 +64,8 @@ def given(docker_args: str = "", **changes: Any) -> dict[str, Any]:
     wanted = configuration.of(
         made, "172.17.0.1:9001", ["/bin/sh"], binds=made.binds, stdin=changes.pop("stdin", False)
     )
-    wanted.pop("use_config_proxy")
+    for name in ("use_config_proxy", "name"):
+        wanted.pop(name)
     image, command = wanted.pop("image"), wanted.pop("command")
     return dict(docker.types.ContainerConfig("1.41", image, command, **wanted))
 
@@ -140,6 +141,7 @@ def test_its_standard_input_ends_with_us() -> None:
     made = spec()
     wanted = configuration.of(made, "x", [], binds={}, stdin=True)
     wanted.pop("use_config_proxy")
+    wanted.pop("name")
     image, command = wanted.pop("image"), wanted.pop("command")
     found = docker.types.ContainerConfig("1.41", image, command, **wanted)
     assert (found["OpenStdin"], found["StdinOnce"], found["AttachStdin"]) == (True, True, True)
@@ -202,3 +204,10 @@ def test_a_processor_is_1769_mb(memory_mb: int, quota: int, shares: int) -> None
 def test_the_kernel_takes_no_smaller_share() -> None:
     assert configuration.processor_quota(1) == 1000
     assert given(memory_mb=1)["HostConfig"]["CpuShares"] == 2
+
+
+def test_the_name_says_which_function_and_is_nobody_elses() -> None:
+    made = spec(labels={"lambdactl.function": "resize it"})
+    names = {configuration.of(made, "a:1", ["sh"], binds={}, stdin=False)["name"] for _ in "abc"}
+    assert len(names) == 3
+    assert all(name.startswith("lambdactl-resize-it-") for name in names)
