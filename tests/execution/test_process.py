@@ -295,26 +295,3 @@ def test_a_runtime_that_cannot_start_leaves_no_control_group(tmp_path: Path) -> 
 
 def own_groups() -> set[Path]:
     return set(memory.CGROUP_ROOT.glob(f"**/lambdactl-{os.getpid()}-*"))
-
-
-def test_a_daemon_that_writes_for_ever_holds_up_nobody(tmp_path: Path) -> None:
-    """More comes in than can be read: the end of an invocation must not wait for the last of it."""
-    (tmp_path / "app.py").write_text(
-        "import subprocess\n"
-        "def handler(event, context):\n"
-        "    if event: subprocess.Popen(['timeout', '60', 'yes', 'x' * 64])\n"
-        "    return 1\n"
-    )
-    function = Function(
-        name="noisy",
-        code=Code("folder", tmp_path),
-        runtime=runtime_of("python"),
-        handler="app.handler",
-        timeout_s=30,
-    )
-    with Local(App("test", tmp_path, {"noisy": function}), credentials=False) as fn:
-        fn.invoke("noisy", {"start": True})
-        begun = time.monotonic()
-        for _ in range(2):
-            assert fn.invoke("noisy", {}).json() == 1
-        assert time.monotonic() - begun < 20
