@@ -144,7 +144,12 @@ async def _invoke(
     if options.debug_port is not None:
         from lambdactl.execution import debugging
 
-        debug_ports = debugging.ports([f"{function.name}={options.debug_port}"], app.functions)
+        name, _, port = options.debug_port.rpartition("=")
+        if name not in ("", function.name):
+            raise errors.UserError(
+                f"--debug-port {options.debug_port}: it is {function.name} that is invoked"
+            )
+        debug_ports = debugging.ports([f"{function.name}={port}"], app.functions)
         sink = debugging.announcing(
             sink,
             debug_ports,

@@ -1,5 +1,5 @@
 """The local :class:`~lambdactl.execution.invocation.Invoker`: every function of an app, each with
-its pool of process environments."""
+its pool of environments."""
 
 from __future__ import annotations
 
@@ -141,7 +141,8 @@ class LocalInvoker:
         waits for it, and what runs ends where it began. When a function is reloaded again
         meanwhile, the later reload wins, and what the earlier one was starting is stopped.
 
-        :returns: the functions that had an environment to replace.
+        :returns: the functions whose environments were replaced: what had none, or can't be made
+            ready (``warn`` is told why), starts with its next call.
         """
         names = list(names)
         replaced = await asyncio.gather(*(self._replace(name) for name in names))
@@ -199,7 +200,7 @@ class LocalInvoker:
         return arn if qualifier == "$LATEST" else f"{arn}:{qualifier}"
 
     async def _replace(self, name: str) -> bool:
-        """Returns whether there was anything to replace."""
+        """Returns whether there was anything, and it was replaced."""
         generation = self._launches.renew(name)
         self._advised.discard(name)
         superseded = self._coming.pop(name, None)
@@ -212,6 +213,9 @@ class LocalInvoker:
             if old is None or self._launches.generation(name) != generation:
                 return replaced
             replaced = replaced or bool(old.size)
+            if old.size and self._made_of[old].function.code.kind == "folder":
+                # It is read as it is now by whatever starts while the rest is found out.
+                old.hold()
             if name not in self.app.functions:
                 del self._pools[key]
                 self._retire(old)
@@ -221,9 +225,11 @@ class LocalInvoker:
                 if self._launches.generation(name) != generation:
                     return replaced
                 fresh = self._new_pool(*key)
-            except LambdactlError:
-                # The next call meets the same error, and tells it to its caller.
+            except LambdactlError as error:
+                # The next call meets the same error. Whoever has saved knows it now.
+                replaced = False
                 if self._pools.get(key) is old:
+                    self._tell(str(error))
                     del self._pools[key]
                     self._retire(old)
                 continue

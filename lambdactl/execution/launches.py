@@ -172,10 +172,6 @@ class Launches:
 
         :param work: where it unpacks, under the name of this ``edition``.
         """
-        if self.variables:
-            function = dataclasses.replace(
-                function, environment={**self.variables, **function.environment}
-            )
         refused = runtimes.unable(function)
         if refused is not None:
             raise refused
@@ -185,8 +181,11 @@ class Launches:
         )
         launch: Launch
         if task is None or runtimes.contained(function):
-            launch = self._engine(function.name, work).prepare(function, task, opt)
+            launch = self._engine(function.name, work).prepare(function, task, opt, self.variables)
         else:
+            function = dataclasses.replace(
+                function, environment={**self.variables, **function.environment}
+            )
             launch = runtimes.prepare(
                 function,
                 task=task,

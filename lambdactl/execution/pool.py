@@ -163,6 +163,9 @@ class Pool:
         self._held = True
         since = asyncio.get_running_loop().time() - NOTICED_S
         doubted = {one for one in self._all if self._up_at.get(one, since) >= since}
+        if doubted == self._all and self._up_at:
+            # One can't contradict itself.
+            doubted.discard(min(self._up_at, key=lambda one: self._up_at[one]))
         if len(doubted) < len(self._all):
             self._doubted |= doubted
             for environment in doubted.intersection(self._idle):

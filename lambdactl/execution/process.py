@@ -69,7 +69,7 @@ class ProcessSpec:
 
 
 class ProcessSandbox:
-    """A :class:`~lambdactl.execution.environment.Sandbox` on plain processes."""
+    """A :class:`~lambdactl.execution.sandbox.Sandbox` on plain processes."""
 
     host = listen = "127.0.0.1"
     holds = False
@@ -149,8 +149,10 @@ class ProcessSandbox:
         self.begin()
 
     def drain(self) -> None:
-        while self._output >= 0 and self._read():
-            pass
+        # What has been written by now is no more than fits; somebody may write for ever.
+        left = _PIPE_BYTES
+        while left > 0 and self._output >= 0 and (size := self._read()):
+            left -= size
         if self._parser is not None:
             self._parser.flush()
 
@@ -207,19 +209,19 @@ class ProcessSandbox:
 
     # output
 
-    def _read(self) -> bool:
-        """Take what is in the pipe; returns whether there may be more."""
+    def _read(self) -> int:
+        """Take what is in the pipe; returns how much that was, 0 when there is no more."""
         try:
             data = os.read(self._output, _READ_BYTES)
         except BlockingIOError:
-            return False
+            return 0
         if not data:
             # Every writer is gone; nothing will ever come again.
             asyncio.get_running_loop().remove_reader(self._output)
-            return False
+            return 0
         assert self._parser is not None
         self._parser.feed(data)
-        return True
+        return len(data)
 
     # end of life
 

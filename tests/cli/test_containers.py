@@ -162,6 +162,36 @@ def test_everything_is_served_in_containers_and_follows_saves(project: Path) -> 
         assert any("COPY app.py" in json.dumps(line) for line in lines)
 
 
+CALLER = """
+import os, ssl, urllib.request
+
+def handler(event, context):
+    if event["rawPath"] == "/answer":
+        return "here"
+    assert ssl.create_default_context().get_ca_certs()
+    url = f"https://host.docker.internal:{event['queryStringParameters']['port']}/answer"
+    return urllib.request.urlopen(url, timeout=10).read().decode()
+"""
+WITH_AUTHORITY = """
+service: shop
+runner: container
+functions:
+  caller:
+    {runtime: python3.11, handler: app.handler, code: src, timeout: 20,
+     triggers: [{http: {path: /call}}, {http: {path: /answer}}, {websocket: {route: $default}}]}
+"""
+
+
+def test_a_function_in_a_container_calls_our_own_https(project: Path) -> None:
+    """As one of a WebSocket API does, to push."""
+    (project / "src" / "app.py").write_text(CALLER)
+    (project / "lambdactl.yaml").write_text(WITH_AUTHORITY)
+    cache = {"XDG_CACHE_HOME": str(project / "cache")}
+    with start_api(project, "--host", "0.0.0.0", environ=cache) as served:
+        answer = served.ask(f"/call?port={served.port()}")
+        assert answer.body == b"here", served.told()
+
+
 def test_a_runner_that_is_saved_is_where_the_function_runs_next(project: Path) -> None:
     manifest = project / "lambdactl.yaml"
     with start_api(project, "--watch") as served:

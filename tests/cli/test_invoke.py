@@ -286,6 +286,7 @@ MISTAKES = {
     "bad option": (["orders", "--evnt", "x"], "--evnt"),
     "repeated, but not waited for": (["orders", "--async", "--repeat", "3"], "--async"),
     "bad timeout": (["orders", "--timeout", "0"], "timeout"),
+    "another function's port": (["orders", "--debug-port", "broken=5678"], "it is orders that"),
     "client context": (["orders", "--client-context", "{"], "--client-context is not JSON"),
 }
 

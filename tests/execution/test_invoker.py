@@ -22,6 +22,7 @@ from lambdactl.errors import (
     EnvironmentStartError,
     EnvironmentStoppedError,
     EventError,
+    LambdactlError,
     ThrottledError,
     UserError,
 )
@@ -411,6 +412,30 @@ def test_a_large_archive_holds_nobody_up(tmp_path: Path) -> None:
                 longest = max(longest, time.monotonic() - begun)
             assert json.loads((await invoker.invoke(ask)).payload) == {"bye": "you"}
             assert longest < first / 3
+        finally:
+            await invoker.close()
+
+    aio.run(work())
+
+
+def test_a_reload_that_fails_says_so_at_once_and_the_next_one_mends_it(tmp_path: Path) -> None:
+    archive = zipped(tmp_path / "code.zip", {"app.py": HELLO})
+    told: list[str] = []
+
+    async def work() -> None:
+        invoker = LocalInvoker(app_of(tmp_path, Code("zip", archive)), warn=told.append)
+        try:
+            ask = Invocation("hello", b'{"name": "you"}')
+            await invoker.invoke(ask)
+            archive.write_bytes(b"no archive")
+            assert await invoker.reload(["hello"]) == set()
+            assert len(told) == 1
+            assert "code.zip" in told[0]
+            with pytest.raises(LambdactlError):
+                await invoker.invoke(ask)
+            zipped(archive, {"app.py": HELLO})
+            await invoker.reload(["hello"])
+            assert json.loads((await invoker.invoke(ask)).payload) == {"hello": "you"}
         finally:
             await invoker.close()
 

@@ -59,23 +59,29 @@ class AttachStream:
         :raises OSError: the connection is broken, or was closed. (And ValueError.)
         """
         data = bytearray()
-        while piece := self._receive():
-            data += piece
-            while len(data) >= _HEADER.size:
-                kind, size = _HEADER.unpack_from(data)
-                end = _HEADER.size + size
-                if len(data) < end:
-                    break
-                yield kind, bytes(data[_HEADER.size : end])
-                del data[:end]
+        try:
+            while piece := self._receive():
+                data += piece
+                while len(data) >= _HEADER.size:
+                    kind, size = _HEADER.unpack_from(data)
+                    end = _HEADER.size + size
+                    if len(data) < end:
+                        break
+                    yield kind, bytes(data[_HEADER.size : end])
+                    del data[:end]
+        finally:
+            # By who reads: under its hands the number could become another file's.
+            for one in (self._given, self._socket):
+                with contextlib.suppress(OSError):
+                    one.close()
 
     def close(self) -> None:
         """End it, also for the thread that waits in it."""
-        if self._process is None:
-            with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
         with contextlib.suppress(OSError):
-            self._given.close()
+            if self._process is None:
+                self._socket.shutdown(socket.SHUT_RDWR)
+            else:
+                self._given.close()
 
     def _receive(self) -> bytes:
         received: bytes

@@ -35,7 +35,7 @@ _PIPE_BYTES = 1024 * 1024
 _STDOUT = 1
 _QUIET_S = 0.005
 _LONGEST_QUIET_S = 0.02
-_LONGEST_MARK_S = 0.1
+_LONGEST_MARK_S = 0.25
 """A function that has used up its share of a processor holds its keeper up for so long."""
 
 
@@ -188,7 +188,8 @@ class AttachChannel:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._came: deque[tuple[int, bytes]] = deque()
         self._rest = b""
-        self._mark = secrets.token_hex(16).encode() + b"\n"
+        # A first byte that no text has: what might be the beginning of a mark is held back.
+        self._mark = b"\x1e" + secrets.token_hex(16).encode() + b"\n"
         self._marks = threading.Condition()
         self._marks_asked = self._marks_seen = 0
         self._held = b""

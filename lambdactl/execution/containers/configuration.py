@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +64,8 @@ def of(
         "extra_hosts": list(spec.reach.extra_hosts),
         # An engine may be set up to put a first process of its own before ours.
         "init": False,
+        # Lambda has no /dev/shm: what needs it (multiprocessing.Pool) fails there, and here.
+        "ipc_mode": "private" if "shm_size" in spec.host_config else "none",
         "log_config": LogConfig(type="none"),
         "mem_limit": f"{spec.memory_mb}m",
         "memswap_limit": f"{spec.memory_mb}m",
@@ -79,6 +83,7 @@ def of(
         for here, there in binds.items()
     ]
     config: dict[str, Any] = {
+        "name": _name(spec.labels),
         "image": spec.image.id,
         "entrypoint": entrypoint,
         "command": [],
@@ -104,6 +109,12 @@ def of(
     host["mounts"] = [*mounts, *host.get("mounts", [])]
     config["host_config"] = HostConfig(version=spec.engine.client.api_version, **host)
     return config
+
+
+def _name(labelled: Mapping[str, str]) -> str:
+    """What ``docker ps`` shows and ``docker exec`` takes: the function, and which one of it."""
+    function = re.sub(r"[^a-zA-Z0-9_.-]", "-", labelled.get(labels.FUNCTION, "function"))
+    return f"lambdactl-{function}-{secrets.token_hex(4)}"
 
 
 def _mix(ours: dict[str, Any], theirs: Mapping[str, Any]) -> None:

@@ -16,6 +16,11 @@ _KNOWN: tuple[tuple[str, str, str | None], ...] = (
         "choose another one, or stop what listens on it",
     ),
     (
+        r"duplicate mount point",
+        "two mounts have one place ({text})",
+        "a function's own are /var/task (its code), /opt (its layers) and /tmp; mount elsewhere",
+    ),
+    (
         r"no space left on device|disk quota exceeded",
         "the engine's disk is full",
         "`docker system df` shows what fills it, `docker system prune` removes what nobody uses",

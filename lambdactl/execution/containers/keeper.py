@@ -54,8 +54,13 @@ wait
 
 PIPES = "/run/lambdactl"
 """Where the named pipes are in a container."""
+# Opened both ways first: who opens one end alone waits for the other, and lambdactl may have been
+# killed since it asked for the container.
+_ENDS = ("orders", "output", "reports")
 _REDIRECTED = (
-    f"exec <{PIPES}/orders >{PIPES}/output 2>{PIPES}/reports || exit 125\n" + SCRIPT.lstrip()
+    f"exec {' '.join(f'{n}<>{PIPES}/{name}' for n, name in enumerate(_ENDS, 5))} "
+    f"<{PIPES}/orders >{PIPES}/output 2>{PIPES}/reports 5>&- 6>&- 7>&- || exit 125\n"
+    + SCRIPT.lstrip()
 )
 
 _BY_ENGINES = ("HOME", "HOSTNAME")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -24,6 +25,8 @@ from lambdactl.execution.variables import log_stream, variables
 from lambdactl.manifest.model import Function
 
 TASK, OPT = "/var/task", "/opt"
+FILES = "/var/lambdactl"
+"""Where a function sees the files that variables of ours lead to, whoever it runs as."""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -33,6 +36,7 @@ class ContainerLaunch:
 
     :ivar folders: the identity of each folder that is bound: a folder that was replaced under the
         same name is another one, which a started container does not see.
+    :ivar files: more that is bound: path on this machine, path in the container.
     """
 
     function: Function
@@ -48,6 +52,7 @@ class ContainerLaunch:
     arguments: arguments.Arguments
     debug_port: int | None = None
     debugger: debugging.Debugging = field(default_factory=debugging.Debugging)
+    files: Mapping[str, str] = field(default_factory=dict)
     has_shell: bool = True
     warning: str | None = None
 
@@ -86,6 +91,7 @@ class ContainerLaunch:
             credentials=credentials,
         )
         binds: dict[str, str] = {str(path): there for path, there in self.debugger.binds.items()}
+        binds |= self.files
         if self.task is not None:
             binds[str(self.task)] = TASK
         if self.opt is not None:
@@ -150,11 +156,19 @@ class Containers:
         self._closed = False
         self._sweeping: threading.Thread | None = None
 
-    def prepare(self, function: Function, task: Path | None, opt: Path | None) -> ContainerLaunch:
+    def prepare(
+        self,
+        function: Function,
+        task: Path | None,
+        opt: Path | None,
+        more: Mapping[str, str] | None = None,
+    ) -> ContainerLaunch:
         """Have ``function``'s image and say how it is started. Blocks, for minutes perhaps.
 
         :param task: the folder with its code, unpacked; None for an image.
         :param opt: its merged layers.
+        :param more: variables for a function that has not set them itself. Files that they lead to
+            are shown to it.
         :raises EngineError: there is no engine, or no image.
         :raises BuildError: the build of its Dockerfile failed.
         :raises UserError: an option, or the manifest, can't be followed.
@@ -178,6 +192,13 @@ class Containers:
             local = {"host": debugging.LOCALHOST} if reach.network_mode == "host" else {}
             debugger = debugging.in_container(function, port, **local)
         self._warn_of_loopback(function)
+        more = more or {}
+        files = {path: f"{FILES}/{Path(path).name}" for path in more.values() if _is_file(path)}
+        if task is None and not engine.shares_kernel:
+            # It may be anywhere, and see no file of ours.
+            more, files = {name: value for name, value in more.items() if value not in files}, {}
+        more = {name: files.get(value, value) for name, value in more.items()}
+        function = dataclasses.replace(function, environment={**more, **function.environment})
         bound = [path for path in (task, opt) if path is not None]
         return ContainerLaunch(
             function=function,
@@ -194,6 +215,7 @@ class Containers:
             has_shell=keeper.fits(engine, image, labels.labels(self._work, function.name)),
             debug_port=port,
             debugger=debugger,
+            files=files,
         )
 
     def close(self) -> None:
@@ -244,6 +266,10 @@ def _sweep(engine: engines.Engine) -> None:
     # An engine that is gone meanwhile is met by whoever starts a container.
     with contextlib.suppress(LambdactlError):
         labels.sweep(engine)
+
+
+def _is_file(path: str) -> bool:
+    return Path(path).is_absolute() and Path(path).is_file()
 
 
 def _user(engine: engines.Engine, task: Path | None) -> str:

@@ -222,7 +222,8 @@ def _resolved(host: str) -> str | None:
     """The IPv4 address of a name, None where it means nothing here."""
     try:
         found = socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):
+        # The latter where a label is empty or too long.
         return None
     return str(found[0][4][0])
 

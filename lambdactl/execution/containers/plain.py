@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from typing import TYPE_CHECKING
 
-from lambdactl.errors import LambdactlError
+from lambdactl.errors import EngineError, EnvironmentStartError
 from lambdactl.execution.containers import configuration, keeper
 from lambdactl.execution.containers.channels import AttachChannel
 from lambdactl.execution.containers.engine import explained
@@ -37,10 +38,12 @@ class PlainSandbox:
         self.runtime_version = spec.runtime_version
         self.host = spec.reach.host
         self.listen = spec.reach.listen
-        self._spec = spec
+        # The runtime's own log channel would be opened by a keeper.
+        self._spec = dataclasses.replace(spec, telemetry=False)
         self._address = ""
         self._container = ""
         self._channel: AttachChannel | None = None
+        self._making: asyncio.Future[None] | None = None
         self._parser: OutputParser | None = None
         self._on_exit: OnExit | None = None
         self._limits = Limits(spec, self._exceeded)
@@ -98,7 +101,7 @@ class PlainSandbox:
         )
         client = self._spec.engine.client
 
-        def make() -> str:
+        def make() -> None:
             wanted = configuration.of(
                 self._spec,
                 self._address,
@@ -108,23 +111,35 @@ class PlainSandbox:
                 # How it ended can be asked as long as it is there.
                 auto_remove=False,
             )
-            container = str(client.create_container(**wanted)["Id"])
-            channel.open(client, container, loop)
-            return container
+            self._container = str(client.create_container(**wanted)["Id"])
+            channel.open(client, self._container, loop)
 
-        try:
-            self._container = await in_thread(make)
-        except Exception as error:
-            reference = self._spec.image.reference
-            raise explained(error, f"make a container of {reference}") from error
         self._channel = channel
+        self._making = asyncio.ensure_future(in_thread(make))
+        # When it is given up, nobody is left who would take its error.
+        self._making.add_done_callback(lambda made: made.cancelled() or made.exception())
+        try:
+            await asyncio.shield(self._making)
+        except BaseException as error:
+            await self._remove()
+            if isinstance(error, Exception):
+                reference = self._spec.image.reference
+                raise explained(error, f"make a container of {reference}") from error
+            raise
+        if self._channel is not channel:
+            raise EnvironmentStartError("the container was stopped as it was made")
 
     async def _remove(self) -> None:
-        container, self._container = self._container, ""
         channel, self._channel = self._channel, None
         self._limits.closed()
+        if self._making is not None and not self._making.done():
+            # A thread can't be stopped, and what it makes must be removed.
+            await asyncio.wait({self._making})
+        container, self._container = self._container, ""
         if container:
-            await in_thread(configuration.remove, self._spec.engine.client, container)
+            # Of an engine that is gone nothing can be removed; the next lambdactl sweeps.
+            with contextlib.suppress(EngineError):
+                await in_thread(configuration.remove, self._spec.engine.client, container)
         if channel is not None:
             channel.drain()
             channel.close()
@@ -157,7 +172,6 @@ class PlainSandbox:
         keep(self._tasks, self._kill_for_memory())
 
     async def _kill_for_memory(self) -> None:
-        with contextlib.suppress(LambdactlError):
-            await self._remove()
+        await self._remove()
         if self._on_exit is not None:
             self._on_exit(Exit(signal=_KILLED))

@@ -100,19 +100,23 @@ class ContainerSandbox:
         channel = self._channel = self._new_channel()
         making = in_thread(self._make, address, channel, loop)
         self._making = asyncio.ensure_future(making)
+        # When it is given up, nobody is left who would take its error.
+        self._making.add_done_callback(lambda made: made.cancelled() or made.exception())
         try:
             await asyncio.shield(self._making)
-            await asyncio.wait_for(up, _PATIENCE_S)
-        except BaseException as error:
-            if not up.cancel():
-                # Its own error is no news any more.
-                up.exception()
-            await self._remove()
-            if isinstance(error, TimeoutError):
+            if not await _is_done(up):
                 raise EngineError(
                     f"the container of {self._spec.image.reference} does not come up",
                     hint="the engine may be busy (`docker ps`, `docker stats`); try again",
-                ) from error
+                )
+            up.result()
+            if self._channel is not channel:
+                raise EnvironmentStartError("the container was stopped as it was started")
+        except BaseException:
+            if up.done():
+                # Its own error is no news any more.
+                up.exception()
+            await self._remove()
             raise
         self._limits.opened(self._container)
 
@@ -147,16 +151,12 @@ class ContainerSandbox:
         channel = self._channel
         if channel is None:
             return
-        self._killed = asyncio.get_running_loop().create_future()
+        killed = self._killed = asyncio.get_running_loop().create_future()
         channel.order(keeper.KILL)
-        try:
-            await asyncio.wait_for(self._killed, _PATIENCE_S)
-        except TimeoutError:
+        if await _is_done(killed):
+            self.drain()
+        else:
             await self._remove()
-            return
-        finally:
-            self._killed = None
-        self.drain()
 
     async def close(self) -> None:
         self._running = False
@@ -205,6 +205,9 @@ class ContainerSandbox:
 
     async def _remove(self) -> None:
         channel, self._channel = self._channel, None
+        if self._up is not None and not self._up.done():
+            # Whoever waits for it need not.
+            self._up.set_result(None)
         self._limits.closed()
         if channel is not None:
             channel.drain()
@@ -273,3 +276,10 @@ class ContainerSandbox:
         await self.kill()
         if self._on_exit is not None and self._starts == start:
             self._on_exit(Exit(signal=_KILLED))
+
+
+async def _is_done(order: asyncio.Future[None]) -> bool:
+    """Whether the keeper does it in time. (``asyncio.wait_for`` needs a task, from Python 3.12 on,
+    and whoever invokes may have none: see handoff.py.)"""
+    await asyncio.wait({order}, timeout=_PATIENCE_S)
+    return order.done()

@@ -15,7 +15,8 @@ _MB = 1024 * 1024
 
 # The names of version 2, then those of version 1 (of this group alone: ours have no children).
 # https://docs.kernel.org/admin-guide/cgroup-v2.html, .../cgroup-v1/memory.html
-_RESIDENT = (b"anon", b"file_mapped", b"rss", b"mapped_file")
+_ANONYMOUS = (b"anon", b"rss")
+_MAPPED = (b"file_mapped", b"mapped_file")
 _SHARED = b"shmem"
 
 
@@ -52,11 +53,14 @@ def read(group: Cgroup) -> Usage | None:
         stat = (group.path / "memory.stat").read_bytes()
     except OSError:
         return None
-    resident = shared = 0
+    anonymous = mapped = shared = 0
     for line in stat.splitlines():
         name, _, value = line.partition(b" ")
-        if name in _RESIDENT:
-            resident += int(value)
+        if name in _ANONYMOUS:
+            anonymous = int(value)
+        elif name in _MAPPED:
+            mapped = int(value)
         elif name == _SHARED:
             shared = int(value)
-    return Usage(resident / _MB, shared / _MB)
+    # A file of /tmp that is mapped is among the mapped ones, and lies in /tmp all the same.
+    return Usage((anonymous + max(0, mapped - shared)) / _MB, shared / _MB)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lambdactl.errors import UserError, did_you_mean
 from lambdactl.execution.clock import Clock, SystemClock
+from lambdactl.execution.containers.network import HOST_NAME
 from lambdactl.execution.containers.settings import ContainerSettings, Progress
 from lambdactl.execution.debugging import Ports
 from lambdactl.execution.invoker import ACCOUNT, LocalInvoker
@@ -144,6 +145,7 @@ class Serving:
         """The functions that a route leads to."""
         routes = [route for mount in self.mounts for route in mount.api.routes]
         called = {route.integration.function for route in routes}
+        called |= {route.authorizer.function for route in routes if route.authorizer}
         return [name for name in self.app.functions if name in called]
 
     async def reload_functions(self, names: Collection[str]) -> set[str]:
@@ -211,7 +213,7 @@ class Serving:
             _check_named(self._jwks, apis)
         variables = self._trust(apis)
         doors = {api.name: door(api, setting) for api in apis}
-        hosts = Hosts([self._host, *self._allow_hosts, *_named_hosts(apis)])
+        hosts = Hosts([self._host, HOST_NAME, *self._allow_hosts, *_named_hosts(apis)])
         behind: dict[Port, list[tuple[str, Door]]] = {}
         opened: list[Port] = []
         mounts = []

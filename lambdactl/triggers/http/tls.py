@@ -35,6 +35,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from lambdactl.errors import UserError
+from lambdactl.execution.containers.network import HOST_NAME
 from lambdactl.triggers.http.sniffing import sniffing
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ __all__ = [
     "trust_variables",
 ]
 
-NAMES = ("localhost", "127.0.0.1", "::1")
+NAMES = ("localhost", "127.0.0.1", "::1", HOST_NAME)
 """What every certificate is good for."""
 
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - recognised here, not bound to

@@ -77,7 +77,7 @@ def folder(at: Path, source: str = SOURCE) -> Path:
     return at
 
 
-def function(code: Path, **settings: Any) -> Function:
+def function(code: Path, /, **settings: Any) -> Function:
     # A name of its own: other tests, and other people's, use the same engine.
     settings.setdefault("timeout_s", 30)
     settings.setdefault("code", Code("folder", code))
@@ -91,6 +91,7 @@ def function(code: Path, **settings: Any) -> Function:
 @contextmanager
 def running(
     code: Path,
+    /,
     *,
     layers: tuple[Any, ...] = (),
     options: dict[str, Any] | None = None,

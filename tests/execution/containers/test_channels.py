@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import ssl
+import struct
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from lambdactl.execution.containers import keeper
-from lambdactl.execution.containers.channels import PipeChannel
+from lambdactl.execution.containers.channels import AttachChannel, PipeChannel
 from lambdactl.execution.containers.settings import ContainerSettings
 from tests import aio
 from tests.execution.containers import certificates, forwarding
@@ -145,6 +148,83 @@ def test_any_user_of_an_image_can_open_the_pipes(tmp_path: Path) -> None:
     aio.run(work())
 
 
+class Frames:
+    """An engine's side of an attach stream: a socket, and a client that gives the other end."""
+
+    def __init__(self) -> None:
+        self.ours, self._theirs = socket.socketpair()
+        self.ours.settimeout(DEADLINE_S)
+
+    def attach_socket(self, container: str, params: object) -> socket.socket:
+        return self._theirs
+
+    def write(self, kind: int, data: bytes) -> None:
+        self.ours.sendall(struct.pack(">BxxxL", kind, len(data)) + data)
+
+    def order(self) -> bytes:
+        return self.ours.recv(4096)
+
+
+@pytest.mark.parametrize("size", [1, 5, 1000])
+@pytest.mark.parametrize("text", [b"", b"whole\n", b"no end", b"two\nlines", b"\x1e\x1e1\x1e"])
+def test_a_mark_is_no_output_however_it_is_cut(text: bytes, size: int) -> None:
+    frames = Frames()
+    output: list[bytes] = []
+    reports: list[str] = []
+
+    def engine_side() -> None:
+        for _ in range(2):
+            order = frames.order()
+            assert order.startswith(keeper.MARK)
+            written = text + order.removeprefix(keeper.MARK)
+            for at in range(0, len(written), size):
+                frames.write(1, written[at : at + size])
+        frames.write(2, b"exit 0\n")
+
+    async def work() -> None:
+        channel = AttachChannel(output.append, reports.append, lambda: None)
+        channel.open(frames, "container", asyncio.get_running_loop())  # type: ignore[arg-type]
+        thread = threading.Thread(target=engine_side)
+        thread.start()
+        for number in (1, 2):
+            channel.drain()
+            # All of it, and before anything else is done.
+            assert b"".join(output) == text * number
+        await aio.until(lambda: reports == ["exit 0"])
+        thread.join()
+        channel.close()
+
+    aio.run(work())
+    frames.ours.close()
+
+
+def test_a_keeper_that_does_not_answer_holds_up_nobody_for_long() -> None:
+    frames = Frames()
+    output: list[bytes] = []
+    ends: list[int] = []
+
+    async def work() -> None:
+        channel = AttachChannel(output.append, lambda report: None, lambda: ends.append(1))
+        channel.open(frames, "container", asyncio.get_running_loop())  # type: ignore[arg-type]
+        frames.write(1, b"before")
+        begun = time.monotonic()
+        channel.drain()
+        assert time.monotonic() - begun < 5
+        assert output == [b"before"]
+        # It comes late, and is no output all the same.
+        frames.write(1, frames.order().removeprefix(keeper.MARK) + b"after")
+        await aio.until(lambda: output[1:] == [b"after"])
+        frames.ours.close()
+        await aio.until(lambda: ends == [1])
+        begun = time.monotonic()
+        for _ in range(100):
+            channel.drain()
+        assert time.monotonic() - begun < 5, "nobody is waited for who is gone"
+        channel.close()
+
+    aio.run(work())
+
+
 # Through an engine.
 
 WAYS = ("tcp", "tls", "ssh")
@@ -186,7 +266,7 @@ def test_logs_are_whole_and_in_order_and_there_with_the_answer(
     way: ContainerSettings, tmp_path: Path
 ) -> None:
     many = "for number in range(event['lines']): print(number)"
-    with running(tmp_path / "code", options={"containers": way}) as ran:
+    with running(tmp_path / "code", options={"containers": way}, memory_mb=1769) as ran:
         for lines in (1, 3, 2000):
             ran.lines.clear()
             assert ran.call(many, lines=lines).function_error is None

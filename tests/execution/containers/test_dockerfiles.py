@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -159,12 +160,11 @@ def test_a_dockerfile_outside_of_what_it_copies(project: Project) -> None:
 
 
 def test_a_build_that_fails_shows_its_end(project: Project) -> None:
-    project.write(f"FROM {BASE}", "RUN seq 1 200; echo the reason >&2; exit 3")
+    project.write(f"FROM {BASE}", "RUN seq 1 200; sleep 0.5; echo the reason >&2; exit 3")
     with pytest.raises(BuildError, match="Resize It can't be built") as caught:
         project.find()
     assert "returned a non-zero code: 3" in caught.value.message
     lines = caught.value.output.decode().splitlines()
-    # Two streams of one command: in which order they arrive nobody says.
     assert "the reason" in lines
     assert "1" not in lines
     assert "200" in lines
@@ -268,7 +268,8 @@ def test_never_pulls_no_base_image(project: Project) -> None:
 
 
 def test_the_end_of_a_run_waits_for_no_build(project: Project) -> None:
-    project.write(f"FROM {BASE}", "RUN echo begun; sleep 4")
+    # Nowhere in the engine's cache: it goes on with a build that was given up.
+    project.write(f"FROM {BASE}", f"RUN echo begun; sleep 4; : {uuid4()}", 'CMD ["app.handler"]')
 
     def stop_soon() -> None:
         while "begun" not in project.seen.lines:

@@ -48,6 +48,7 @@ def said(folder: Path, status: int, message: str) -> LambdactlError:
             "the port is taken",
             "choose another",
         ),
+        (400, "Duplicate mount point: /var/task", "one place", "mount elsewhere"),
         (500, "write /var/lib/docker/x: no space left on device", "disk is full", "system prune"),
         (
             400,

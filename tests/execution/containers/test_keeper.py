@@ -17,6 +17,10 @@ from lambdactl.execution.containers import keeper
 from lambdactl.execution.failures import Exit
 
 DEADLINE_S = 20
+# Nowhere else: a keeper kills whatever it can see.
+ALONE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+if os.geteuid() != 0:
+    ALONE.append("--map-root-user")
 SHELLS = [name for name in ("dash", "bash", "busybox") if shutil.which(name)]
 
 
@@ -68,15 +72,11 @@ def _read(pipe: int) -> bytes:
 
 @contextmanager
 def kept(shell: str, *command: str, declared: set[str] | None = None) -> Iterator[Keeper]:
-    # Only ever in a PID namespace: it kills whatever it can see.
     entrypoint = keeper.entrypoint(command, pipes=False, declared=declared or set())
     assert entrypoint[0] == "/bin/sh"
     program = [shell, "sh"] if shell == "busybox" else [shell]
-    alone = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    if os.geteuid() != 0:
-        alone.append("--map-root-user")
     with subprocess.Popen(
-        [*alone, *program, *entrypoint[1:]],
+        [*ALONE, *program, *entrypoint[1:]],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -243,6 +243,48 @@ def test_a_keeper_kills_nobody_where_it_is_not_the_first_process() -> None:
     ) as process:
         assert process.communicate(timeout=DEADLINE_S)[1] == b""
         assert process.returncode == 125
+
+
+def _through_pipes(shell: str, folder: Path) -> list[str]:
+    """A keeper's command line, with the pipes in ``folder`` made."""
+    entrypoint = keeper.entrypoint(("echo", "hello"), pipes=True)
+    for name in ("orders", "output", "reports"):
+        os.mkfifo(folder / name)
+    program = [shell, "sh"] if shell == "busybox" else [shell]
+    script = entrypoint[2].replace(keeper.PIPES, str(folder))
+    assert script != entrypoint[2]
+    return [*ALONE, *program, "-c", script, *entrypoint[3:]]
+
+
+def test_a_keeper_that_starts_when_lambdactl_is_dead_already_ends(
+    shell: str, tmp_path: Path
+) -> None:
+    """An engine starts what it was asked for, however long ago: nobody is at the other ends."""
+    with subprocess.Popen(_through_pipes(shell, tmp_path)) as process:
+        try:
+            process.wait(DEADLINE_S)
+        finally:
+            process.kill()
+
+
+def test_a_keeper_ends_when_the_other_end_of_its_pipes_does(shell: str, tmp_path: Path) -> None:
+    command = _through_pipes(shell, tmp_path)
+    orders = os.open(tmp_path / "orders", os.O_RDWR)
+    reports, output = (
+        os.open(tmp_path / name, os.O_RDONLY | os.O_NONBLOCK) for name in ("reports", "output")
+    )
+    with subprocess.Popen(command) as process:
+        try:
+            assert _read(reports) == b"up\n"
+            os.write(orders, keeper.RUN)
+            assert _read(output) == b"hello\n"
+            assert _read(reports) == b"exit 0\n"
+            os.close(orders)
+            assert process.wait(DEADLINE_S) == 0
+        finally:
+            process.kill()
+    os.close(reports)
+    os.close(output)
 
 
 def test_a_signal_is_told(shell: str) -> None:

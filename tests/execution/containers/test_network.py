@@ -169,6 +169,8 @@ def test_the_user_says_where(docker: Engine) -> None:
     assert (found.host, found.listen) == ("outside.invalid", "127.0.0.1")
     found = reach(docker, ContainerSettings(host="outside.invalid", network="far"))
     assert (found.host, found.listen) == ("outside.invalid", "127.0.0.1")
+    # One that no resolver takes.
+    assert reach(docker, ContainerSettings(host="out..side")).listen == "127.0.0.1"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "0"])

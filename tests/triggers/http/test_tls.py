@@ -63,6 +63,7 @@ def test_a_certificate_is_for_this_machine_and_the_names_given():
     names = read(path).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert set(names.get_values_for_type(x509.DNSName)) == {
         "localhost",
+        "host.docker.internal",
         "dev.example.org",
     }
     assert {str(each) for each in names.get_values_for_type(x509.IPAddress)} == {
