@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import resource
@@ -365,7 +366,13 @@ def endless(request: pytest.FixtureRequest, project: Project, monkeypatch: pytes
 
 
 def _runs(project: Project) -> bool:
-    return any("sleep" in process.name() for process in _children(project.root))
+    """Whether the tool has come to its long sleep."""
+    time.sleep(0.02)
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.name() == "sleep" and process in _children(project.root):
+                return True
+    return False
 
 
 def _none_is_left(project: Project) -> None:
