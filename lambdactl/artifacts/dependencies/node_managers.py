@@ -158,6 +158,13 @@ def _through_corepack(name: str, work: Work) -> tuple[str, ...]:
 
 _WORDS = (
     (
+        # It ends with its own stack; a release of it from before the registry's newest keys can
+        # verify nothing (https://github.com/nodejs/corepack/issues/612).
+        r"Corepack cannot download|corepack\.cjs:\d+\n",
+        "Corepack can't download {manager}",
+        "npm install --global {manager}, or a newer Corepack: npm install --global corepack@latest",
+    ),
+    (
         r"can only install packages when your package\.json and|ERR_PNPM_OUTDATED_LOCKFILE"
         r"|lockfile needs to be updated|YN0028",
         "the lock file does not fit package.json",
@@ -198,6 +205,7 @@ def _explained(project: Project, ended: tools.Ended) -> BuildError:
         return BuildError(f"{where}: the registry has no package {unquote(package)}", ended.output)
     for pattern, words, hint in _WORDS:
         if re.search(pattern, output):
+            words = words.format(manager=name)
             hint = hint.format(manager=name) if hint else None
             if missing := _LACKING.search(output):
                 words = f"{words}: it lacks {missing[1]}"

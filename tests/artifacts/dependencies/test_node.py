@@ -185,6 +185,30 @@ def test_a_lock_file_that_does_not_fit(tmp_path: Path, project: Path, registry: 
     assert b"small" in told.value.output
 
 
+@pytest.mark.parametrize("manager", ["pnpm", "yarn"])
+def test_corepack_that_can_not_download_the_package_manager(
+    tmp_path: Path, project: Path, manager: str
+) -> None:
+    path = tmp_path / "path"
+    path.mkdir()
+    (path / manager).write_text(
+        "#!/bin/sh\necho /usr/lib/node_modules/corepack/dist/lib/corepack.cjs:22036\n"
+        'echo "Error: Corepack cannot download the latest stable version"\nexit 1\n'
+    )
+    (path / manager).chmod(0o755)
+    lock = "pnpm-lock.yaml" if manager == "pnpm" else "yarn.lock"
+    put(project, {"package.json": {"dependencies": {"small": "1.0.0"}}, lock: "# none\n"})
+    with pytest.raises(BuildError, match=f"Corepack can't download {manager}") as told:
+        node.install(
+            project / "package.json",
+            ARM64,
+            tmp_path / "into",
+            _work(tmp_path, PATH=f"{path}:/usr/bin:/bin"),
+        )
+    assert told.value.hint is not None
+    assert f"npm install --global {manager}," in told.value.hint
+
+
 @pytest.mark.npm
 def test_a_package_that_is_not_what_the_lock_file_says(
     tmp_path: Path, project: Path, registry: Registry
