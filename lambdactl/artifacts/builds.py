@@ -27,7 +27,7 @@ from lambdactl.manifest.features import Build
 from lambdactl.manifest.model import App, Code, Function, Layer
 
 if TYPE_CHECKING:
-    from lambdactl.artifacts.contained import ContainerBuilds
+    from lambdactl.artifacts.contained_engine import ContainerBuilds
 
 T = TypeVar("T")
 

@@ -111,7 +111,6 @@ def build(
     name: str,
     handler: str | None = None,
     environment: Mapping[str, str] | None = None,
-    layer: bool = False,
 ) -> None:
     """Compile ``project`` for ``target``; what Lambda takes comes into the empty folder ``into``.
 
@@ -119,7 +118,6 @@ def build(
     :param handler: the function's. It names the program on ``go1.x``, and which one of a Rust
         package that has several.
     :param environment: variables on top of the shell's.
-    :param layer: Java: jars in ``lib/``, as a layer has them.
     :raises EnvironmentStartError: a tool is missing; the hint says how to get it.
     :raises BuildError: it does not compile.
     """
@@ -139,7 +137,7 @@ def build(
                 "unpatched_runtime": target.runtime,
                 "architecture": target.architecture,
                 "mode": "release",
-                "is_building_layer": layer,
+                "is_building_layer": False,
                 "options": _options(project, target, handler),
                 "executable_search_paths": sorted(
                     {str(Path(path).parent) for path in tools.values()}

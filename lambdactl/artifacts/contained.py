@@ -4,8 +4,7 @@ A function with ``build: {container: true}`` is built where it will run: with th
 Python, Node.js or Ruby, its libraries, and a compiler if it has one. The user's files are bound
 read-only; what is made is written to a folder of the build's own.
 
-Artifacts know no container engine: whoever asks for a build hands down a :class:`ContainerBuilds`
-(:mod:`lambdactl.execution.containers.building` makes one).
+The engine is a :class:`~lambdactl.artifacts.contained_engine.ContainerBuilds`.
 """
 
 from __future__ import annotations
@@ -14,13 +13,12 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 from urllib.parse import urlsplit
 
+from lambdactl.artifacts.contained_engine import Bind, BuiltImage, ContainerBuilds
 from lambdactl.artifacts.model import Artifact, Installed, Target, Work
 from lambdactl.errors import BuildError, UserError
 from lambdactl.manifest.features import Build
@@ -60,75 +58,6 @@ _FILES = frozenset(
 )
 _BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 """Where the shell may name the certificates of a company's own proxy or registry."""
-
-
-@dataclass(frozen=True, slots=True)
-class BuiltImage:
-    """An image on the engine.
-
-    :ivar reference: its name, for people and for a push.
-    :ivar id: ``sha256:...``.
-    :ivar size: bytes, unpacked.
-    :ivar architecture: ``x86_64`` or ``arm64``.
-    """
-
-    reference: str
-    id: str
-    size: int
-    architecture: str
-
-
-@dataclass(frozen=True, slots=True)
-class Bind:
-    """A file or folder of this machine, and what it is called in the container."""
-
-    here: Path
-    there: str
-    writable: bool = False
-
-
-class ContainerBuilds(Protocol):
-    """A container engine, as builds need it. All of it blocks, and may be called in any thread."""
-
-    def image(self, function: Function) -> BuiltImage:
-        """The image that ``function`` runs in: pulled, or built from its Dockerfile, where that
-        must be.
-
-        :raises EngineError: there is no engine, or no such image.
-        :raises BuildError: its Dockerfile can't be built.
-        """
-        ...
-
-    def run(
-        self,
-        image: BuiltImage,
-        command: Sequence[str],
-        *,
-        name: str,
-        binds: Sequence[Bind],
-        environment: Mapping[str, str],
-        folder: str,
-        on_line: Callable[[str], None],
-    ) -> int:
-        """Run ``command`` in a container of ``image`` that is gone afterwards, as the user that
-        owns what it may write.
-
-        :param name: of the function, for messages.
-        :param environment: on top of the image's own.
-        :param folder: where the command starts.
-        :param on_line: takes each line that it prints.
-        :return: its status; above 128 a signal's number and 128.
-        :raises EngineError: the engine can't, or is gone.
-        """
-        ...
-
-    def close(self) -> None:
-        """Remove what is left, and let the engine go. What still runs is given up."""
-        ...
-
-
-Engine = Callable[[], ContainerBuilds]
-"""Gives the engine when it is needed; no build without containers looks for one."""
 
 
 def image(function: Function, builds: ContainerBuilds) -> Artifact:

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from lambdactl.artifacts import contained
-from lambdactl.artifacts.contained import OUTPUT, SOURCE, Bind, ContainerBuilds
+from lambdactl.artifacts.contained import OUTPUT, SOURCE
+from lambdactl.artifacts.contained_engine import Bind, ContainerBuilds
 from lambdactl.artifacts.model import Installed, Target, Work
 from lambdactl.errors import UserError
 from lambdactl.manifest.model import Function

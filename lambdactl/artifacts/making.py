@@ -23,7 +23,7 @@ from lambdactl.manifest.features import Build
 from lambdactl.manifest.model import App, Function, Layer
 
 if TYPE_CHECKING:
-    from lambdactl.artifacts.contained import ContainerBuilds
+    from lambdactl.artifacts.contained_engine import ContainerBuilds
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from lambdactl.manifest.model import Code, Function, Layer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lambdactl.artifacts.contained import ContainerBuilds
+    from lambdactl.artifacts.contained_engine import ContainerBuilds
     from lambdactl.artifacts.making import Context
 
 

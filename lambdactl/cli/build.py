@@ -106,9 +106,7 @@ async def _make(app: App, names: tuple[str, ...], options: params.BuildOptions) 
     finally:
         view.close()
         images.close()
-    for artifact in built.artifacts:
-        for doubt in building.doubts(artifact):
-            params.warn(doubt)
+    building.tell(built)
     return built
 
 

@@ -16,7 +16,7 @@ from lambdactl.cli import failure, params
 
 if TYPE_CHECKING:
     from lambdactl.artifacts.builds import Built, Report
-    from lambdactl.artifacts.contained import ContainerBuilds
+    from lambdactl.artifacts.contained_engine import ContainerBuilds
     from lambdactl.artifacts.model import Artifact, LeftOut
     from lambdactl.execution.containers.settings import ContainerSettings, Progress
     from lambdactl.manifest.model import App
@@ -152,7 +152,16 @@ def run(work: Coroutine[None, None, T]) -> T:
         raise SystemExit(128 + received[0]) from None
 
 
-def doubts(artifact: Artifact) -> list[str]:
+def tell(built: Built, warn: Callable[[str], None] = params.warn) -> None:
+    """Say what is worth knowing of artifacts."""
+    for artifact in built.artifacts:
+        for doubt in _doubts(artifact):
+            warn(doubt)
+    for note in built.notes:
+        warn(note)
+
+
+def _doubts(artifact: Artifact) -> list[str]:
     """What the user should know of an artifact: its warnings, and what was left out of it and why.
 
     Of what was left out the last time, too, only secrets are named again.

@@ -15,7 +15,7 @@ from lambdactl import errors
 
 if TYPE_CHECKING:
     from lambdactl.execution.containers.settings import ContainerSettings, Pull
-    from lambdactl.manifest.model import Function
+    from lambdactl.manifest.model import App, Function
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -259,27 +259,26 @@ def complete_function(
     context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """The names of the manifest's functions, for the shell; none when it can't be read."""
-    from lambdactl import manifest
-
-    try:
-        app = manifest.load(context.params.get("manifest"), stage=context.params.get("stage"))
-    except errors.LambdactlError:
-        return []
-    return [CompletionItem(name) for name in app.functions if name.startswith(incomplete)]
+    return _completed(context, incomplete, lambda app: app.functions)
 
 
 def complete_artifact(
     context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """The names of the manifest's functions and layers, for the shell."""
+    return _completed(context, incomplete, lambda app: [*app.functions, *app.layers])
+
+
+def _completed(
+    context: click.Context, incomplete: str, names: Callable[[App], Iterable[str]]
+) -> list[CompletionItem]:
     from lambdactl import manifest
 
     try:
         app = manifest.load(context.params.get("manifest"), stage=context.params.get("stage"))
     except errors.LambdactlError:
         return []
-    names = [*app.functions, *app.layers]
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return [CompletionItem(name) for name in names(app) if name.startswith(incomplete)]
 
 
 def warn(message: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from lambdactl.cli import building, params
+from lambdactl.cli import building
 
 if TYPE_CHECKING:
     from lambdactl.artifacts.builds import Built
@@ -37,9 +37,7 @@ def artifacts(
 
     async def build(app: App, names: Collection[str]) -> Built:
         built = await building.build(app, names, settings=settings, progress=progress, warn=warn)
-        for artifact in built.artifacts:
-            for doubt in building.doubts(artifact):
-                warn(doubt)
+        building.tell(built, warn)
         return built
 
     return Artifacts(build, every=every)
@@ -63,7 +61,5 @@ async def one(app: App, name: str, settings: ContainerSettings) -> App:
     finally:
         view.close()
         images.close()
-    for artifact in built.artifacts:
-        for doubt in building.doubts(artifact):
-            params.warn(doubt)
+    building.tell(built)
     return builds.built_app(app, built)

@@ -149,3 +149,13 @@ def test_commands_of_a_layer_run_before_the_function(run: Run, project: Path) ->
     (project / "shared/util.py").write_text("NAME = 'other'\n")
     done = run("invoke", "orders", "--built", "--no-logs", "--event-json", "{}")
     assert json.loads(done.stdout)[0] == "other", done.stderr
+
+
+def test_what_goes_through_s3_is_told(run: Run, project: Path) -> None:
+    with zipfile.ZipFile(project / "page.zip", "w") as archive:
+        archive.writestr("app.py", bytes(51 * 1024 * 1024))
+    (project / "lambdactl.yaml").write_text(MANIFEST.replace("code: page}", "code: page.zip}"))
+    done = run("build", "page")
+    assert done.returncode == 0, done.stderr
+    assert "warning: page is 51.1 MB zipped" in done.stderr
+    assert "it goes through S3" in done.stderr

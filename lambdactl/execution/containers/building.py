@@ -1,4 +1,4 @@
-"""Builds in containers: what :class:`~lambdactl.artifacts.contained.ContainerBuilds` asks for."""
+"""The container engine of a build: see :mod:`lambdactl.artifacts.contained_engine`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lambdactl.artifacts.contained import Bind, BuiltImage, uses_loopback
+from lambdactl.artifacts.contained import uses_loopback
+from lambdactl.artifacts.contained_engine import Bind, BuiltImage
 from lambdactl.errors import EngineError, EnvironmentStoppedError, LambdactlError
 from lambdactl.execution.containers import arguments, images, labels, network
 from lambdactl.execution.containers import engine as engines
@@ -51,7 +52,7 @@ class Builds:
         self._sweeping.start()
 
     def image(self, function: Function) -> BuiltImage:
-        """See :class:`~lambdactl.artifacts.contained.ContainerBuilds`."""
+        """See :class:`~lambdactl.artifacts.contained_engine.ContainerBuilds`."""
         found = images.find(
             self._engine,
             function,
@@ -78,7 +79,7 @@ class Builds:
         folder: str,
         on_line: Callable[[str], None],
     ) -> int:
-        """See :class:`~lambdactl.artifacts.contained.ContainerBuilds`."""
+        """See :class:`~lambdactl.artifacts.contained_engine.ContainerBuilds`."""
         if self._engine.remote:
             raise EngineError(
                 f"{name} can't be built in a container: the engine at {self._engine.url} is on "
@@ -111,7 +112,7 @@ class Builds:
         return status
 
     def close(self) -> None:
-        """See :class:`~lambdactl.artifacts.contained.ContainerBuilds`."""
+        """See :class:`~lambdactl.artifacts.contained_engine.ContainerBuilds`."""
         if self._closed.is_set():
             return
         self._closed.set()
