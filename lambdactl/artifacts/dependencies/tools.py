@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,9 @@ from lambdactl.errors import EnvironmentStartError
 
 MAX_OUTPUT = 256 * 1024
 """Bytes of a tool's output that are kept; the end says what went wrong."""
+
+_PASSWORD = re.compile(rb"(?<=://)[^/@\s]+@")
+"""Registries have them in their addresses."""
 
 
 class Ended(NamedTuple):
@@ -35,7 +39,7 @@ def run(
     *,
     environment: Mapping[str, str] | None = None,
 ) -> Ended:
-    """Run a program to its end and tell each line as it comes. Blocking.
+    """Run a program to its end and tell each line as it comes, without passwords. Blocking.
 
     :param environment: added to the user's variables.
     :raises EnvironmentStartError: it can't be started.
@@ -51,7 +55,8 @@ def run(
             stderr=subprocess.STDOUT,
         ) as process:
             assert process.stdout is not None
-            for line in process.stdout:
+            for printed in process.stdout:
+                line = _PASSWORD.sub(b"***@", printed)
                 output = (output + line)[-MAX_OUTPUT:]
                 if text := line.decode("utf-8", "replace").rstrip():
                     work.tell(text)
