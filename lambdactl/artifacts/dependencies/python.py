@@ -85,13 +85,13 @@ def install(found: Path, target: Target, into: Path, work: Work) -> Installed:
     :raises BuildError: a package has no wheel for the target, is not there, or does not fit others.
     :raises EnvironmentStartError: no uv, no network.
     """
-    from lambdactl.artifacts.dependencies import python_building, python_packages
-
     platform = python_uv.platform(target)
     wanted = read(found, platform, work.shell)
     into.mkdir(parents=True, exist_ok=True)
     if wanted.empty:
         return Installed(into, ())
+    from lambdactl.artifacts.dependencies import python_building, python_packages
+
     scratch = Path(tempfile.mkdtemp(prefix="python-", dir=work.scratch))
     try:
         built = _install(wanted, platform, into, scratch, work)
