@@ -9,12 +9,16 @@ const path = require('path');
 const { pathToFileURL } = require('url');
 const { createRequire } = require('module');
 const { runtimeError, withoutOwnFrames } = require('./errors.cjs');
+const { findInLayers } = require('./layers.cjs');
 const { outside } = require('./outside.cjs');
 
 // User code is loaded as if by Lambda's runtime: this name shows up in Node's messages.
 const LOADER = '/var/runtime/index.mjs';
 const userRequire = createRequire(LOADER);
-const userImport = (file) => import(pathToFileURL(file).href);
+const userImport = (file) => {
+  findInLayers();
+  return import(pathToFileURL(file).href);
+};
 
 const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
 const HIGH_WATER_MARK = Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark');
