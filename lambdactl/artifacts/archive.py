@@ -4,10 +4,10 @@ have packed it.
 
 Files are compressed side by side with libdeflate, in the very version that pyproject.toml names:
 it makes the same of the same on every processor, which neither zlib nor zlib-ng promise, one of
-which is Python's (https://github.com/ebiggers/libdeflate/issues/400), and is two to four times as fast.
-It can't take a file in parts, though. Those few that are too large to be held in memory are cut
-into pieces for Python's own zlib, each with the end of the piece before it as its dictionary; of
-these alone the bytes may differ where another zlib is at work. Memory stays flat whatever is
+which is Python's (https://github.com/ebiggers/libdeflate/issues/400), and is two to four times as
+fast. It can't take a file in parts, though. Those few that are too large to be held in memory are
+cut into pieces for Python's own zlib, each with the end of the piece before it as its dictionary;
+of these alone the bytes may differ where another zlib is at work. Memory stays flat whatever is
 packed.
 """
 

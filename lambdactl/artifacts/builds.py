@@ -297,7 +297,7 @@ class _Run:
         for task in commands:
             task.cancel()
         ends = [asyncio.to_thread(self._children.end)]
-        ends += [asyncio.to_thread(engine.close) for engine in self._engines]
+        ends += [asyncio.to_thread(engine.close) for engine in {*self._engines}]
         await asyncio.gather(*ends, *commands, return_exceptions=True)
         # A thread in the midst of a file comes to its end.
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)

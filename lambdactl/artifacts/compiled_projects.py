@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lambdactl.artifacts.model import Entry, Tree
+from lambdactl.artifacts.model import Tree
 from lambdactl.manifest import runtimes
 
 Kind = Literal["go", "rust", "maven", "gradle", "dotnet"]
@@ -60,20 +59,10 @@ def find(source: Path, runtime: str | None, *, root: Path | None = None) -> Proj
 
 def sources(project: Project) -> Tree:
     """The files that decide what is made: part of the key of the artifact, not of its content."""
+    from lambdactl.artifacts import gather  # Who only runs a function does not pay for it.
+
     leave = _OUTPUTS[project.kind] | NEVER_SOURCE
-    entries: list[Entry] = []
-    for folder, names, files in os.walk(project.base):
-        names[:] = [name for name in names if name not in leave]
-        for name in files:
-            path = Path(folder, name)
-            try:
-                size = path.stat().st_size
-            except OSError:
-                # A link to nothing: no compiler reads it either.
-                continue
-            if path.is_file():
-                entries.append(Entry(path.relative_to(project.base).as_posix(), path, size))
-    return Tree(tuple(sorted(entries, key=lambda entry: entry.name)))
+    return gather.inputs(project.base, leave=leave)
 
 
 def _go(source: Path, top: Path) -> Project | None:

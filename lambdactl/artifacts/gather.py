@@ -7,12 +7,19 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Set
 from pathlib import Path
 from typing import NamedTuple
 
 from lambdactl.artifacts.archive import check_name
-from lambdactl.artifacts.ignore import Asked, Level, Out, Rules
+from lambdactl.artifacts.ignore import (
+    ENVIRONMENT_MARKS,
+    NO_SOURCES,
+    Asked,
+    Level,
+    Out,
+    Rules,
+)
 from lambdactl.artifacts.model import Entry, LeftOut, Tree
 from lambdactl.errors import UserError
 
@@ -64,6 +71,37 @@ def everything(folder: Path, *, prefix: str = "") -> Tree:
     of a compiler. Only ``__pycache__`` and version control stay out, and nobody is told."""
     top = os.path.realpath(folder)
     return _Walk(folder, top, prefix, Rules(top), installed=True).tree()
+
+
+def inputs(folder: Path, *, leave: Set[str] = NO_SOURCES, output: Path | None = None) -> Tree:
+    """What commands and compilers that run in ``folder`` may read there: to know whether they have
+    to run again, not to ship it. So nothing is refused: links to folders and special files are
+    passed over, as are virtual environments and what lies in ``output``.
+
+    :param leave: names of folders that are passed over, too.
+    :raises OSError: a folder can't be read.
+    """
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    entries = []
+    for current, folders, files in os.walk(folder, onerror=fail):
+        folders[:] = [
+            name
+            for name in folders
+            if name not in leave
+            and Path(current, name) != output
+            and not any(Path(current, name, mark).exists() for mark in ENVIRONMENT_MARKS)
+        ]
+        for name in files:
+            path = Path(current, name)
+            if path.is_file() and path != output:
+                about = path.stat()
+                relative = path.relative_to(folder).as_posix()
+                executable = about.st_mode & 0o111 != 0
+                entries.append(Entry(relative, path, about.st_size, executable))
+    return Tree(tuple(sorted(entries, key=lambda entry: entry.name)))
 
 
 def merged(*trees: Tree) -> Tree:

@@ -63,6 +63,13 @@ FOLDERS = {
 }
 """Folders that stay out by their name, wherever they are."""
 
+NO_SOURCES = frozenset(
+    name
+    for name, why in FOLDERS.items()
+    if why in (_VERSION_CONTROL, _ENVIRONMENT, _BYTE_CODE, _CACHE) or name == ".lambdactl"
+)
+"""Of these, folders that decide nothing of what the user's own commands make."""
+
 SECRET_FOLDERS = {
     ".aws": _CREDENTIALS,
     ".ssh": "private keys",
@@ -109,7 +116,7 @@ _TEST_FILES = re.compile(
 _NEVER = frozenset({"__pycache__", ".git", ".lambdactl"})
 """What stays out even of what a package manager has installed."""
 
-_ENVIRONMENT_MARKS = frozenset({"pyvenv.cfg", "conda-meta"})
+ENVIRONMENT_MARKS = frozenset({"pyvenv.cfg", "conda-meta"})
 _INSTALLED = frozenset({"node_modules", "site-packages", "dist-packages"})
 
 
@@ -188,7 +195,7 @@ class Rules:
         """Why a folder stays out because of what is in it."""
         if level.installed:
             return None
-        if not _ENVIRONMENT_MARKS.isdisjoint(level.names):
+        if not ENVIRONMENT_MARKS.isdisjoint(level.names):
             return Out(_ENVIRONMENT)
         folder = level.name.rstrip("/")
         if (

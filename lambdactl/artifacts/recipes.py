@@ -128,7 +128,7 @@ def _of_commands(
 
     return Recipe(
         {"commands": dataclasses.asdict(build), "inside": inside},
-        (_without(gather.everything(build.folder), output),),
+        (gather.inputs(build.folder, output=output),),
         make,
     )
 
@@ -212,14 +212,6 @@ def _files(paths: Iterable[Path], root: Path) -> Tree:
     """These files, for a key."""
     entries = (Entry(os.path.relpath(path, root), path, path.stat().st_size) for path in paths)
     return Tree(tuple(sorted(entries, key=lambda entry: entry.name)))
-
-
-def _without(tree: Tree, folder: Path | None) -> Tree:
-    """``tree`` without what lies in ``folder``: what a build writes is none of its sources."""
-    if folder is None:
-        return tree
-    kept = (entry for entry in tree.entries if not entry.source.is_relative_to(folder))
-    return dataclasses.replace(tree, entries=tuple(kept))
 
 
 def _code(context: Context, function: Function, folder: Path, *, fresh: bool = False) -> Tree:

@@ -76,3 +76,22 @@ def test_what_is_compiled_here_though_a_container_is_asked_for(tmp_path: Path) -
     asked = build(tmp_path, text, shell=shell, container=True).of("hello")
     assert asked.warnings == ("is compiled on this machine: AWS's images have no compilers",)
     assert asked.sha256 == plain.sha256
+
+
+def test_commands_run_beside_what_no_artifact_takes(tmp_path: Path) -> None:
+    """A virtual environment has links to the Python it was made of."""
+    (tmp_path / "app.py").write_text("one = 1\n")
+    for name in (".venv", "of-another-name"):
+        (tmp_path / name / "bin").mkdir(parents=True)
+        (tmp_path / name / "pyvenv.cfg").write_text("")
+        (tmp_path / name / "bin/python").symlink_to("/usr/bin/env")
+    (tmp_path / "elsewhere").symlink_to("/usr")
+    (tmp_path / "nowhere").symlink_to("/nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    command = "mkdir -p dist && cp app.py dist"
+    text = f"functions: {{one: {{handler: app.handler, code: dist, build: '{command}'}}}}\n"
+    assert [build(tmp_path, text).of("one").cached for _ in "ab"] == [False, True]
+    (tmp_path / ".venv/new.py").write_text("")
+    assert build(tmp_path, text).of("one").cached
+    (tmp_path / "app.py").write_text("one = 2\n")
+    assert not build(tmp_path, text).of("one").cached
