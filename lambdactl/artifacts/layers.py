@@ -38,6 +38,17 @@ def merge(layers: Sequence[Path], folder: Path) -> Path:
     return folder
 
 
+def lay_out(source: Path, place: str, folder: Path) -> Path:
+    """Copy the sources of a layer to where a runtime looks for them, ``place`` in ``folder``;
+    returns ``folder``. Links would lead nowhere in a container.
+
+    :raises UserError: they can't be read.
+    """
+    (folder / place).mkdir(parents=True, exist_ok=True)
+    _overlay(source, folder / place)
+    return folder
+
+
 def _overlay(layer: Path, folder: Path) -> None:
     """Copy ``layer`` over ``folder``; where a file meets a folder, the later one replaces it."""
     try:

@@ -165,6 +165,7 @@ class Launches:
             runtimes.contained(function)
             or function.code.kind == "zip"
             or unpacked.has_remote_layers(function, self.app)
+            or unpacked.is_laid_out(function, self.app)
         )
 
     def _make(self, function: Function, work: Path, edition: str) -> Launch:

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from lambdactl.artifacts import merge, unpack
+from lambdactl.artifacts import lay_out, merge, unpack
 from lambdactl.errors import UserError
 from lambdactl.manifest import layouts
 from lambdactl.manifest.model import App, Function, Layer
@@ -58,13 +58,15 @@ def has_remote_layers(function: Function, app: App) -> bool:
     return any(name not in app.layers for name in function.layers)
 
 
-def _local(layer: Layer) -> Path:
-    try:
-        return layouts.opt(layer)
-    except OSError as error:
-        raise UserError(
-            f"can't lay out the layer {layer.name}: {error}", where=layer.where
-        ) from error
+def is_laid_out(function: Function, app: App) -> bool:
+    """Whether layers of it are sources that are copied to where the runtime looks for them."""
+    layers = (app.layers[name] for name in function.layers if name in app.layers)
+    return any(layouts.missing_place(layer) is not None for layer in layers)
+
+
+def _local(layer: Layer, folder: Path) -> Path:
+    place = layouts.missing_place(layer)
+    return layer.path if place is None else lay_out(layer.path, place, folder)
 
 
 def opt(
@@ -77,15 +79,15 @@ def opt(
 ) -> Path | None:
     """The folder with all layers; None without any. Blocks while layers are downloaded.
 
-    :param folder: where several are merged.
+    :param folder: where several are merged; what has to be laid out is so beside it.
     :raises UserError: one is not there, or can't be had from AWS.
     """
     if not function.layers:
         return None
-    found = []
+    found: list[Path] = []
     for name in function.layers:
         if name in app.layers:
-            found.append(_local(app.layers[name]))
+            found.append(_local(app.layers[name], folder.with_name(f"{folder.name}-{len(found)}")))
             continue
         from lambdactl.artifacts import layer_store
 

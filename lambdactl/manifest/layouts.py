@@ -1,11 +1,10 @@
-"""Where a runtime looks for a layer's content, and a layer's sources laid out like that.
+"""Where a runtime looks for a layer's content.
 
 https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import tempfile
@@ -33,30 +32,13 @@ def place(source: Path, runtime: str) -> str | None:
     return inside
 
 
-def opt(layer: Layer) -> Path:
-    """What of ``layer`` comes to /opt, a folder or a zip. Where its sources have yet to be laid out
-    for a runtime that is a folder of links in the user's cache, so that it is always what the user
-    sees.
-
-    :raises OSError: there is no place for the links.
-    """
-    build, source = layer.build, layer.path
+def missing_place(layer: Layer) -> str | None:
+    """The folder of /opt that the sources of ``layer`` have yet to be put into for a run; None
+    where there is nothing to do."""
+    build = layer.build
     if build is None or build.commands or build.runtime is None:
-        return source
-    inside = place(source, build.runtime)
-    if inside is None:
-        return source
-    folder = keep_folder("layers", str(source))
-    inner = folder / inside
-    inner.mkdir(parents=True, exist_ok=True)
-    wanted = {entry.name for entry in source.iterdir()}
-    there = {entry.name for entry in inner.iterdir()}
-    for name in there - wanted:
-        (inner / name).unlink(missing_ok=True)
-    for name in wanted - there:
-        with contextlib.suppress(FileExistsError):
-            (inner / name).symlink_to(source / name)
-    return folder
+        return None
+    return place(layer.path, build.runtime)
 
 
 def keep_folder(kind: str, identity: str) -> Path:

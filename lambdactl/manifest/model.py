@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 class Layer:
     """A layer of this manifest: a folder or a zip in Lambda's layer layout.
 
-    :ivar path: with a build for a runtime, its sources: :func:`lambdactl.manifest.layouts.opt` lays
-        them out for a run, and the dependencies are missing until it is built.
+    :ivar path: with a build for a runtime, its sources: a run lays them out, and the dependencies
+        are missing until it is built.
     """
 
     name: str

@@ -12,6 +12,7 @@ import pytest
 from lambdactl import manifest
 from lambdactl.artifacts import builds
 from lambdactl.artifacts.builds import Built
+from lambdactl.execution import unpacked
 from tests import aio
 from tests.parts import need
 
@@ -95,3 +96,20 @@ def test_commands_run_beside_what_no_artifact_takes(tmp_path: Path) -> None:
     assert build(tmp_path, text).of("one").cached
     (tmp_path / "app.py").write_text("one = 2\n")
     assert not build(tmp_path, text).of("one").cached
+
+
+def test_sources_of_layers_are_where_the_runtime_looks_for_them(tmp_path: Path) -> None:
+    """As files: a link would lead nowhere in a container."""
+    source = tmp_path / "shared"
+    source.mkdir()
+    (source / "util.py").write_text("NAME = 'util'\n")
+    (tmp_path / "lambdactl.yaml").write_text(HEAD + LAYERED)
+    app = manifest.load(tmp_path / "lambdactl.yaml")
+    for edition, name in (("0", "util.py"), ("1", "tool.py")):
+        next(source.iterdir()).rename(source / name)
+        found = unpacked.opt(
+            app.functions["one"], app, tmp_path / "opt" / edition, shell={}, tell=print
+        )
+        assert found is not None
+        (file,) = (found / "python").iterdir()
+        assert (file.name, file.is_symlink()) == (name, False)

@@ -120,7 +120,7 @@ def test_a_layer_is_built_for_its_runtime(folder: Folder) -> None:
     assert layer.build == Build(
         (), folder.root / "shared", runtime="python3.13", architecture="arm64"
     )
-    assert (layouts.opt(layer) / "python/util.py").is_file()
+    assert layouts.missing_place(layer) == "python"
     folder.write("", "shared/python/other.py")
     layer = folder.app("Layers: [!Ref Shared]", text).layers["Shared"]
     assert (layer.path, layer.build) == (folder.root / "shared", None)
