@@ -59,12 +59,20 @@ def _names_dependencies(path: Path) -> bool:
 
 
 def key(found: Path) -> bytes:
-    """What decides what is installed: what the file asks for, and what it refers to on this
-    machine.
+    """What decides what is installed: what the file asks for, what it refers to on this machine,
+    and the uv that installs it.
 
     :raises UserError: a file can't be read.
     """
-    return found.name.encode() + b"\0" + _reader(found.name).key(found)
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        installer = version("uv")
+    except PackageNotFoundError:
+        # The user's own is asked then (python_uv.binary).
+        installer = ""
+    words = f"{found.name}\0{installer}\0"
+    return words.encode() + _reader(found.name).key(found)
 
 
 def read(found: Path, platform: Platform, shell: Mapping[str, str]) -> Wanted:
