@@ -43,7 +43,7 @@ def build(
     again.
     """
     app = load(manifest, stage, env_files, parameters)
-    built = make(app, names, options)
+    built = make(app, names, options, lines=output == "text")
     if output == "json":
         click.echo(json.dumps(document(built), indent=2))
     else:
@@ -71,18 +71,23 @@ def load(
     return app
 
 
-def make(app: App, names: tuple[str, ...], options: params.BuildOptions) -> Built:
+def make(
+    app: App, names: tuple[str, ...], options: params.BuildOptions, *, lines: bool = True
+) -> Built:
     """Build, and show how it goes on.
 
+    :param lines: if something fails, say on stdout what was made nevertheless.
     :raises LambdactlError: something can't be built. What fails beside it has been told.
     """
     from lambdactl.cli import building
 
-    return building.run(_make(app, names, options))
+    return building.run(_make(app, names, options, lines))
 
 
-async def _make(app: App, names: tuple[str, ...], options: params.BuildOptions) -> Built:
-    from lambdactl.cli import building
+async def _make(
+    app: App, names: tuple[str, ...], options: params.BuildOptions, lines: bool
+) -> Built:
+    from lambdactl.cli import build_view, building
     from lambdactl.cli.build_view import BuildView
     from lambdactl.cli.image_view import ImageView
 
@@ -102,6 +107,11 @@ async def _make(app: App, names: tuple[str, ...], options: params.BuildOptions) 
     except Exception as error:
         view.close()
         building.others(view.failed_ones, error)
+        if lines:
+            order = {name: place for place, name in enumerate([*app.functions, *app.layers])}
+            build_view.show(
+                sorted(view.made, key=lambda one: (order.get(one.name, len(order)), one.name))
+            )
         raise
     finally:
         view.close()

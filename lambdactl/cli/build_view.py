@@ -40,10 +40,12 @@ class _Running:
 class BuildView:
     """A :class:`~lambdactl.artifacts.builds.Report` for people. To be made in the event loop.
 
+    :ivar made: what was made, in that order.
     :ivar failed_ones: what failed, in that order.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.made: list[Artifact] = []
         self.failed_ones: list[tuple[str, errors.LambdactlError]] = []
         self._clock = clock
         self._lock = threading.Lock()
@@ -71,6 +73,7 @@ class BuildView:
         with self._lock:
             self._running.pop(artifact.name, None)
             self._ended.append(_settled(artifact))
+            self.made.append(artifact)
 
     def failed(self, name: str, error: errors.LambdactlError) -> None:
         with self._lock:
@@ -170,13 +173,10 @@ def details(artifact: Artifact) -> dict[str, Any]:
 
 
 def size(count: int) -> str:
-    """Bytes for people: ``417 B``, ``12.3 kB``, ``4.5 MB``."""
-    if count < 1000:
-        return f"{count} B"
-    for unit, of in (("kB", 10**3), ("MB", 10**6)):
-        if count < of * 999.95:
-            return f"{count / of:.1f} {unit}"
-    return f"{count / 10**9:.1f} GB"
+    """Bytes for people, in the units that Lambda's limits are told in."""
+    from lambdactl.artifacts import sizes
+
+    return sizes.shown(count)
 
 
 def shown(path: Path | None) -> str:

@@ -38,12 +38,21 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 def folder(app: App) -> Path:
-    """The project's own folder; git leaves it alone."""
+    """The project's own folder; git leaves it alone.
+
+    :raises UserError: it can't be written.
+    """
     found = app.root / FOLDER
     ignore = found / ".gitignore"
-    if not ignore.exists():
-        found.mkdir(exist_ok=True)
-        ignore.write_text("# Made by lambdactl; all of it can be made again.\n*\n")
+    try:
+        if not ignore.exists():
+            found.mkdir(exist_ok=True)
+            ignore.write_text("# Made by lambdactl; all of it can be made again.\n*\n")
+    except OSError as error:
+        raise errors.UserError(
+            f"can't write {found}: {(error.strerror or str(error)).lower()}",
+            hint="builds write to it, beside the manifest",
+        ) from error
     return found
 
 

@@ -47,7 +47,7 @@ def package(
     Lambda shows it (CodeSha256), runtime and architecture.
     """
     app = building.load(manifest, stage, env_files, parameters)
-    built = building.make(app, names, options)
+    built = building.make(app, names, options, lines=output == "text")
     document, path = _write(app, built)
     if output == "json":
         if why:

@@ -120,6 +120,31 @@ def test_all_that_fails_is_told(run: Run, project: Path) -> None:
     assert run("invoke", "page", "--built").returncode == 2
 
 
+def test_what_was_made_beside_a_failure_is_told(run: Run, project: Path) -> None:
+    (project / "src/link.py").symlink_to("/etc/passwd")
+    failed = run("build")
+    assert failed.returncode == 2
+    assert [line.split()[0] for line in failed.stdout.splitlines()] == ["page", "libs"]
+    assert run("build", "--output", "json").stdout == ""
+    assert run("package", "--output", "json").stdout == ""
+
+
+def test_sizes_are_told_in_the_units_of_lambdas_limits(run: Run, project: Path) -> None:
+    (project / "page/zeros").write_bytes(bytes(2_100_000))
+    assert "(2.1 MB unzipped)" in run("build", "page").stdout
+    (project / "page/zeros").write_bytes(bytes(2 * 1024 * 1024))
+    (project / "page/app.py").unlink()
+    assert "(2 MB unzipped)" in run("build", "page").stdout
+
+
+def test_a_folder_that_can_not_be_written(run: Run, project: Path) -> None:
+    (project / ".lambdactl").write_text("in the way")
+    failed = run("build")
+    assert failed.returncode == 2
+    assert failed.stderr.startswith(f"error: can't write {project / '.lambdactl'}: ")
+    assert failed.stderr.count("\n") == 1
+
+
 def test_a_name_that_is_none(run: Run) -> None:
     failed = run("build", "ordres")
     assert failed.returncode == 2
