@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from lambdactl.artifacts.builds import Built
 from lambdactl.artifacts.model import Artifact
 
 
-def bill(built: Built) -> dict[str, Any]:
+def bill(built: Built, root: Path | None = None) -> dict[str, Any]:
     """``{"functions": {name: entry}, "layers": {name: entry}}``. An entry has ``file`` (or
     ``image``), ``size`` and ``unzipped`` (bytes), ``sha256`` (Base64, as Lambda's
     ``CodeSha256``), ``runtime``, ``architecture``, ``layers`` (names and ARNs, in order) and
-    ``packages``."""
+    ``packages``.
+
+    :param root: the manifest's folder. Files below are told from there, so that two clones have one
+        bill.
+    """
     document: dict[str, Any] = {"functions": {}, "layers": {}}
     for artifact in built.artifacts:
         section = "layers" if artifact.kind == "layer" else "functions"
-        document[section][artifact.name] = entry(artifact)
+        document[section][artifact.name] = entry(artifact, root)
     return document
 
 
-def entry(artifact: Artifact) -> dict[str, Any]:
+def entry(artifact: Artifact, root: Path | None = None) -> dict[str, Any]:
     """What the bill says of one artifact."""
-    where = {"image": artifact.image} if artifact.image else {"file": str(artifact.path)}
+    path = artifact.path
+    if path is not None and root is not None and path.is_relative_to(root):
+        path = path.relative_to(root)
+    where = {"image": artifact.image} if artifact.image else {"file": str(path)}
     return {
         **where,
         "size": artifact.size,

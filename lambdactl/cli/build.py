@@ -45,7 +45,7 @@ def build(
     app = load(manifest, stage, env_files, parameters)
     built = make(app, names, options, lines=output == "text")
     if output == "json":
-        click.echo(json.dumps(document(built), indent=2))
+        click.echo(json.dumps(document(app, built), indent=2))
     else:
         from lambdactl.cli import build_view
 
@@ -120,12 +120,12 @@ async def _make(
     return built
 
 
-def document(built: Built) -> dict[str, Any]:
+def document(app: App, built: Built) -> dict[str, Any]:
     """The bill, and beside each entry how it was made."""
     from lambdactl.artifacts.bill import bill
     from lambdactl.cli import build_view
 
-    found = bill(built)
+    found = bill(built, app.root)
     for artifact in built.artifacts:
         section = "layers" if artifact.kind == "layer" else "functions"
         found[section][artifact.name].update(build_view.details(artifact))

@@ -69,7 +69,7 @@ def _write(app: App, built: Built) -> tuple[dict[str, Any], Path]:
     from lambdactl.artifacts.builds import OUTPUT
     from lambdactl.cli.building import FOLDER
 
-    document = bill(built)
+    document = bill(built, app.root)
     path = app.root / FOLDER / OUTPUT / BILL
     cache.write_atomically(path, json.dumps(document, indent=2).encode() + b"\n")
     return document, path
