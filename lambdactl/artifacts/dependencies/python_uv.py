@@ -191,6 +191,11 @@ def explained(output: str, found: Path, wheels: Platform) -> BuildError | Enviro
             raw,
             hint=CONTAINER,
         )
+    if "Failed to initialize cache" in output or "Could not acquire lock" in output:
+        return EnvironmentStartError(
+            f"uv can't write its cache: {lines[-1]}",
+            hint="name a folder that can be written in UV_CACHE_DIR",
+        )
     if "Hash mismatch" in output:
         return BuildError(
             f"a package is not what {found} says it is: {summary(output)}",

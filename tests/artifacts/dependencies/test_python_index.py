@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lambdactl.artifacts.dependencies.python_index import settings
-from lambdactl.errors import BuildError
+from lambdactl.errors import BuildError, EnvironmentStartError
 from tests.artifacts.dependencies.wheels import install, shell, wheel
 
 SECRET = "s3cret-word"
@@ -90,6 +90,16 @@ def test_a_private_index_of_pips(tmp_path: Path, project: Path, private: str) ->
     with pytest.raises(BuildError) as caught:
         install(project, variables, told=told)
     assert SECRET not in str(caught.value) + caught.value.output.decode() + "".join(told)
+
+
+def test_a_cache_that_can_not_be_written(tmp_path: Path, project: Path, private: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    variables = home(tmp_path, UV_CACHE_DIR=str(tmp_path / "file" / "cache"))
+    del variables["UV_NO_CACHE"]
+    with pytest.raises(EnvironmentStartError, match=r"^uv can't write its cache: ") as caught:
+        install(project, variables)
+    assert caught.value.hint is not None
+    assert "UV_CACHE_DIR" in caught.value.hint
 
 
 def test_a_wrong_password(tmp_path: Path, project: Path, private: str) -> None:
