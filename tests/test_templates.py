@@ -167,7 +167,7 @@ def test_what_is_built_answers_as_its_source(
     bill = json.loads(built.stdout)
     assert bill["functions"]
     for entry in [*bill["functions"].values(), *bill["layers"].values()]:
-        names = zipfile.ZipFile(entry["file"]).namelist()
+        names = zipfile.ZipFile(project / entry["file"]).namelist()
         assert names
         assert not [name for name in names if "test" in name or name.endswith(".md")]
     options = "--built --container" if runner == "container" else "--built --no-container"

@@ -326,7 +326,7 @@ def _with(function: Function, artifact: Artifact) -> Function:
     if artifact.image is not None:
         code = dataclasses.replace(code, kind="image", image=artifact.image)
     else:
-        code = Code("zip", artifact.path)
+        code = Code("zip", artifact.path, built=True)
     return dataclasses.replace(
         function,
         code=code,

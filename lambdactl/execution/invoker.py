@@ -354,6 +354,10 @@ class LocalInvoker:
         if not missing.lacks(payload):
             return
         function = launch.function
+        if function.code.built:
+            self._advised.add(name)
+            self._tell(f"{name} lacks a module in its artifact: name it in its dependencies")
+            return
         about = missing.Surroundings(
             function=name,
             handler=function.handler or "",

@@ -97,6 +97,7 @@ class Launch:
                     credentials=credentials,
                 ),
                 **({"_LAMBDACTL_STANDBY": "1"} if standby else {}),
+                **self._alone(),
                 **(self.debugger or {}),
             },
             work=self.work,
@@ -135,6 +136,11 @@ class Launch:
         return ProcessSandbox(
             self.spec(region=region, credentials=credentials, now=now, standby=standby)
         )
+
+    def _alone(self) -> dict[str, str]:
+        """What keeps this machine's own packages from an artifact: AWS would not have them."""
+        built = self.family == "python" and self.function.code.built
+        return {"_LAMBDACTL_BUILT": "1"} if built else {}
 
     def _wrapped(self, opt: Path | None) -> tuple[str, ...]:
         """The command behind the function's wrapper script, if it has one (managed runtimes only:

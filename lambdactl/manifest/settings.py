@@ -42,6 +42,8 @@ class Code:
     storage: Literal["copy", "reference"] = "copy"
     kms_key: str | None = None
     """ARN of the key that encrypts the deployment package."""
+    built: bool = False
+    """An artifact of a build: what it needs is in it, and nothing of this machine is."""
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -46,6 +46,23 @@ def invoke(project: Project, built: builds.Built, name: str = "hello") -> object
     return aio.run(scene())
 
 
+# What an artifact finds
+
+
+def test_an_artifact_finds_no_package_of_this_machine(project: Project) -> None:
+    project.put({"src/app.py": "import click\ndef handler(event, context):\n    return 1\n"})
+    built = project.manifest({"hello": {}}).build()
+    answer = invoke(project, built)
+    assert isinstance(answer, dict)
+    assert answer["errorMessage"] == "Unable to import module 'app': No module named 'click'"
+
+
+def test_an_artifact_finds_what_the_runtime_brings(project: Project) -> None:
+    code = "import boto3, sqlite3\ndef handler(event, context):\n    return boto3.__name__\n"
+    project.put({"src/app.py": code})
+    assert invoke(project, project.manifest({"hello": {}}).build()) == "boto3"
+
+
 # What is made of what
 
 

@@ -74,6 +74,8 @@ def _set_paths():
     """Do what /var/runtime/bootstrap.py of AWS's images does. The function's folder comes first;
     it and the folders of layers, which lambdactl puts on PYTHONPATH, may hold .pth files. What the
     runtime brings along (boto3) comes last here: a virtual environment's own goes before it."""
+    if os.environ.pop("_LAMBDACTL_BUILT", None):
+        _leave_site_out()
     root = os.environ["LAMBDA_TASK_ROOT"]
     sys.path.insert(0, root)
     folders = [root]
@@ -90,6 +92,15 @@ def _set_paths():
     if runtime:
         sys.path.append(runtime)
         os.environ.setdefault("PYTHONPATH", runtime)
+
+
+def _leave_site_out():
+    """An artifact finds what is in it, in layers and in the runtime, and no packages that happen to
+    be installed on this machine."""
+    library = os.path.dirname(os.__file__)
+    kept = [library, os.path.join(library, "lib-dynload")]
+    kept += os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:] = [path for path in sys.path if path in kept or path.endswith(".zip")]
 
 
 def _has_pth_file(folder):
