@@ -8,20 +8,19 @@ files, processor time, privileges, and that nothing but ``/tmp`` can be written
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lambdactl.errors import EngineError, EnvironmentStartError
 from lambdactl.execution.containers import configuration, keeper
 from lambdactl.execution.containers.channels import AttachChannel, Channel, PipeChannel
+from lambdactl.execution.containers.contained import KILLED, Contained
 from lambdactl.execution.containers.engine import Engine, explained
 from lambdactl.execution.containers.images import Image
-from lambdactl.execution.containers.limits import Limits
 from lambdactl.execution.containers.network import Reach
-from lambdactl.execution.containers.threads import in_thread
 from lambdactl.execution.failures import Exit
 from lambdactl.execution.logs import OutputParser
 from lambdactl.execution.sandbox import OnExit, OnOutput
@@ -29,7 +28,6 @@ from lambdactl.execution.tasks import finished, keep
 
 _PATIENCE_S = 5.0
 """A keeper that does not carry out an order for so long never will."""
-_KILLED = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +64,13 @@ class ContainerSpec:
     host_config: Mapping[str, Any] = field(default_factory=dict)
 
 
-class ContainerSandbox:
+class ContainerSandbox(Contained):
     """A :class:`~lambdactl.execution.sandbox.Sandbox` of one container with a keeper in it."""
 
-    holds = True
-
     def __init__(self, spec: ContainerSpec) -> None:
-        self.runtime_version = spec.runtime_version
-        self.host = spec.reach.host
-        self.listen = spec.reach.listen
-        self._spec = spec
-        self._channel: Channel | None = None
-        self._container = ""
-        self._parser: OutputParser | None = None
-        self._on_exit: OnExit | None = None
+        super().__init__(spec)
         self._up: asyncio.Future[None] | None = None
         self._killed: asyncio.Future[None] | None = None
-        self._limits = Limits(spec, self._exceeded)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._making: asyncio.Future[None] | None = None
         self._running = False
         self._starts = 0
 
@@ -98,12 +84,8 @@ class ContainerSandbox:
         self._on_exit = on_exit
         up = self._up = loop.create_future()
         channel = self._channel = self._new_channel()
-        making = in_thread(self._make, address, channel, loop)
-        self._making = asyncio.ensure_future(making)
-        # When it is given up, nobody is left who would take its error.
-        self._making.add_done_callback(lambda made: made.cancelled() or made.exception())
         try:
-            await asyncio.shield(self._making)
+            await self._make_in_thread(partial(self._make, address, channel, loop))
             if not await _is_done(up):
                 raise EngineError(
                     f"the container of {self._spec.image.reference} does not come up",
@@ -127,21 +109,6 @@ class ContainerSandbox:
         self._starts += 1
         self._channel.order(keeper.RUN)
         self._limits.started()
-
-    def drain(self) -> None:
-        if self._channel is not None:
-            self._channel.drain()
-        if self._parser is not None:
-            self._parser.flush()
-
-    def begin(self) -> None:
-        self._limits.begin()
-
-    def end(self) -> None:
-        self._limits.end()
-
-    def max_memory_mb(self) -> int:
-        return self._limits.max_memory_mb()
 
     async def kill(self) -> None:
         self._limits.stop()
@@ -213,16 +180,10 @@ class ContainerSandbox:
             channel.drain()
             # The keeper ends, and with it the container.
             channel.close()
-        if self._making is not None and not self._making.done():
-            # A thread can't be stopped, and what it makes must be removed.
-            await asyncio.wait({self._making})
+        await self._made()
         container, self._container = self._container, ""
         if container:
-            await self._remove_rest(container)
-
-    def _output(self, data: bytes) -> None:
-        if self._parser is not None:
-            self._parser.feed(data)
+            await self._remove_container(container)
 
     def _reported(self, report: str) -> None:
         if report == keeper.UP:
@@ -235,7 +196,7 @@ class ContainerSandbox:
             self._exited(keeper.exit_of(report))
 
     def _exited(self, how: Exit) -> None:
-        if how.signal == _KILLED:
+        if how.signal == KILLED:
             self._limits.killed()
         self.drain()
         if self._on_exit is not None:
@@ -254,28 +215,19 @@ class ContainerSandbox:
             channel.drain()
             channel.close()
         if container:
-            keep(self._tasks, self._remove_rest(container))
+            keep(self._tasks, self._remove_container(container))
         if self._on_exit is not None:
-            self._on_exit(Exit(signal=_KILLED))
+            self._on_exit(Exit(signal=KILLED))
         elif running:
             self._limits.stop()
 
-    async def _remove_rest(self, container: str) -> None:
-        # Of an engine that is gone nothing can be removed. The keeper ends by itself, and what
-        # stays all the same is swept by the next lambdactl.
-        with contextlib.suppress(EngineError):
-            await in_thread(configuration.remove, self._spec.engine.client, container)
-
-    def _exceeded(self) -> None:
-        keep(self._tasks, self._kill_runtime())
-
-    async def _kill_runtime(self) -> None:
+    async def _kill_for_memory(self) -> None:
         start = self._starts
         if not self._running:
             return
         await self.kill()
         if self._on_exit is not None and self._starts == start:
-            self._on_exit(Exit(signal=_KILLED))
+            self._on_exit(Exit(signal=KILLED))
 
 
 async def _is_done(order: asyncio.Future[None]) -> bool:
