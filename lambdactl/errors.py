@@ -11,6 +11,11 @@ code  meaning
 1     the function returned an error (its error JSON is on stdout)
 2     a mistake in what the user wrote: manifest, option, event, name
 3     the execution environment could not start (no interpreter, no bootstrap)
+4     AWS: there are no credentials, or they have expired
+5     AWS: a permission is missing
+6     AWS: a name is taken by someone else
+7     AWS: another deployment is under way
+8     AWS: something else went wrong there, or a deployment is not complete
 70    a bug of ours (``EX_SOFTWARE`` of sysexits.h)
 130   interrupted with Ctrl-C (143 by SIGTERM, 129 by SIGHUP)
 ====  =======================================================================
@@ -25,6 +30,11 @@ EXIT_OK = 0
 EXIT_FUNCTION_ERROR = 1
 EXIT_USER_MISTAKE = 2
 EXIT_ENVIRONMENT = 3
+EXIT_CREDENTIALS = 4
+EXIT_DENIED = 5
+EXIT_TAKEN = 6
+EXIT_LOCKED = 7
+EXIT_AWS = 8
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 
@@ -135,6 +145,36 @@ class ThrottledError(LambdactlError):
     def __init__(self, message: str, *, reason: str, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.reason = reason
+
+
+class AwsError(LambdactlError):
+    """AWS said no, or a deployment is not complete. The message names the resource and the call."""
+
+    exit_code = EXIT_AWS
+
+
+class CredentialsError(AwsError):
+    """There are no credentials, they have expired, or AWS does not know them."""
+
+    exit_code = EXIT_CREDENTIALS
+
+
+class DeniedError(AwsError):
+    """The credentials may not do this: the message names the action and the resource."""
+
+    exit_code = EXIT_DENIED
+
+
+class TakenError(AwsError):
+    """Something of this name is there already and is not lambdactl's, or of another service."""
+
+    exit_code = EXIT_TAKEN
+
+
+class LockedError(AwsError):
+    """Another deployment of this service and stage is under way."""
+
+    exit_code = EXIT_LOCKED
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

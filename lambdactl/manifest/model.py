@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         StateMachine,
         Vpc,
     )
+    from lambdactl.manifest.owned import Release, Resources
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,8 @@ class Function:
     """How its code is made, where it is not run as it is written."""
     dependencies: Literal["bundled", "layer", "none"] = "bundled"
     """Where a build puts what its lock file asks for."""
+    release: Release | None = None
+    """How its alias comes to a new version."""
 
     @property
     def commands(self) -> Build | None:
@@ -166,11 +169,22 @@ class App:
     """Kept for deployment: they do not run on this machine yet."""
     apis: Mapping[str, ApiSection] = field(default_factory=dict)
     """The ``apis`` section as it was read; ``manifest.routes.apis_of`` makes APIs of it."""
+    owned: Resources | None = None
+    """The ``resources`` section: what is created with the functions."""
     stage: str | None = None
     source: Path | None = None
     """The manifest file, or None for an app made in code or from a single handler file."""
     warnings: tuple[Problem, ...] = ()
     """What is doubtful but not wrong, such as a runtime that AWS no longer supports."""
+
+    @property
+    def resources(self) -> Resources:
+        """The ``resources`` section, empty where the manifest has none."""
+        if self.owned is not None:
+            return self.owned
+        from lambdactl.manifest.owned import Resources
+
+        return Resources()
 
     def function(self, name: str | None = None) -> Function:
         """The function called ``name``; without a name, the only one there is.

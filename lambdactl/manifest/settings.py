@@ -60,6 +60,8 @@ class Logging:
     application_level: str = "info"
     system_level: str = "info"
     group: str | None = None
+    retention_days: int | None = None
+    """How long CloudWatch Logs keeps the lines; None: for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,8 @@ class Versions:
     to_latest_published: bool = False
     """Publish to ``$LATEST.PUBLISHED`` (Lambda Managed Instances)."""
     description: str | None = None
+    keep: int | None = None
+    """How many of the newest a deployment leaves; None: all. One that an alias names stays."""
 
 
 @dataclass(frozen=True, slots=True)
