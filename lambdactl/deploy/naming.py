@@ -128,15 +128,15 @@ class Naming:
 
     def arn_of(self, destination: Destination) -> str:
         """Of a destination or dead letter queue."""
-        arn: Callable[[str], str] = {
+        arns: dict[str, Callable[[str], str]] = {
             "sqs": self.queue_arn,
             "sns": self.topic_arn,
             "lambda": self.function_arn,
             "eventbridge": self.bus_arn,
             "s3": self.bucket_arn,
             "kafka": str,
-        }[destination.kind]
-        return arn(destination.target)
+        }
+        return arns[destination.kind](destination.target)
 
     def log_group(self, name: str) -> str:
         """Of the function ``name``."""
