@@ -70,7 +70,8 @@ class Resource:
 
     @property
     def digest(self) -> str:
-        """Of all that is managed of it: the value of its tag ``lambdactl:hash``."""
+        """Of all that is managed of it: the value of its tag ``lambdactl:hash``. Whoever creates
+        or updates it gets it with values in place of each :class:`Ref`."""
         return digest(self.properties)
 
     @property
@@ -129,6 +130,9 @@ class Kind(Protocol):
     """For people: ``execution role``."""
     parent: ClassVar[str | None] = None
     """The kind whose end is its end too: it is deleted with its parent, without a step."""
+    renews: ClassVar[frozenset[str]] = frozenset()
+    """Outputs that an update changes, as the ARN of a layer version: who refers to them changes
+    too."""
     replaced_by: ClassVar[frozenset[str]] = frozenset()
     """Properties that can't be changed in place: it is deleted and created anew."""
 
@@ -172,6 +176,19 @@ def refs(value: Any) -> Iterator[Ref]:
     elif isinstance(value, (list, tuple)):
         for child in value:
             yield from refs(child)
+
+
+def resolve(value: Any, known: Mapping[str, Mapping[str, str]]) -> Any:
+    """``value`` with each :class:`Ref` replaced by what it refers to, where ``known``, outputs by
+    address, has it."""
+    if isinstance(value, Ref):
+        found = known.get(value.address, {}).get(value.output)
+        return value if found is None else value.text.replace("{}", found)
+    if isinstance(value, Mapping):
+        return {key: resolve(child, known) for key, child in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [resolve(child, known) for child in value]
+    return value
 
 
 def digest(properties: Mapping[str, Any]) -> str:
