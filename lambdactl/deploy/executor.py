@@ -99,7 +99,7 @@ class _Run:
                         for id_, step in steps.items():
                             if id_ not in begun and id_ not in results and not waiting[id_]:
                                 begun.add(id_)
-                                pool.submit(lambda step=step: came.put(self._one(step)))
+                                pool.submit(self._deliver, step, came)
                     elif not begun - set(results):
                         for id_, step in steps.items():
                             if id_ not in results:
@@ -117,6 +117,9 @@ class _Run:
                         reason = INTERRUPTED
                         self._ended.set()
         return tuple(results[id_] for id_ in steps)
+
+    def _deliver(self, step: Step, to: queue.SimpleQueue[Done]) -> None:
+        to.put(self._one(step))
 
     def _one(self, step: Step) -> Done:
         begun = time.monotonic()
