@@ -21,6 +21,11 @@ CONNECTIONS = 32
 """The most that are open to one service at a time."""
 
 
+INVOCATION_S = 930
+"""The longest that one call is waited for: a function runs for 900 seconds at most, after it was
+initialised (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
+
+
 class Clock(Protocol):
     """Time for whoever waits in a thread, in seconds."""
 
@@ -38,14 +43,24 @@ class Account:
     :ivar calls: how often each operation was called, by ``service.Operation``, retries included.
     """
 
-    def __init__(self, session: boto3.Session, clock: Clock, *, attempts: int = 10) -> None:
-        """:param attempts: of one call, where AWS throttles or the network fails."""
+    def __init__(
+        self,
+        session: boto3.Session,
+        clock: Clock,
+        *,
+        attempts: int = 10,
+        endpoint_url: str | None = None,
+    ) -> None:
+        """:param attempts: of one call, where AWS throttles or the network fails.
+        :param endpoint_url: where all services are, in place of where the session has them.
+        """
         self.session = session
         self.clock = clock
         self.calls: Counter[str] = Counter()
         self.region = cast(str, session.region_name)
         self._attempts = attempts
-        self._clients: dict[tuple[str, str], Any] = {}
+        self._endpoint_url = endpoint_url
+        self._clients: dict[tuple[str, str, bool], Any] = {}
         self._known: dict[str, _Once] = {}
         self._lock = threading.Lock()
 
@@ -62,12 +77,15 @@ class Account:
     def _identity(self) -> dict[str, Any]:
         return self.once("identity", lambda: self.client("sts").get_caller_identity())
 
-    def client(self, service: str, in_region: str | None = None) -> Any:
-        """The client of a service. Making one takes tens of milliseconds; it is kept."""
+    def client(self, service: str, in_region: str | None = None, *, once: bool = False) -> Any:
+        """The client of a service. Making one takes tens of milliseconds; it is kept.
+
+        :param once: what it calls is done once and waited for, however long it takes: invocations.
+        """
         region = in_region or self.region
         with self._lock:
             # boto3's sessions may not be shared by threads while clients are made.
-            found = self._clients.get((service, region))
+            found = self._clients.get((service, region, once))
             if found is None:
                 from botocore.config import Config
 
@@ -76,9 +94,20 @@ class Account:
                     max_pool_connections=CONNECTIONS,
                     user_agent_extra="lambdactl",
                 )
-                found = self.session.client(service, region_name=region, config=config)
+                if once:
+                    config = config.merge(
+                        Config(
+                            retries={"mode": "standard", "total_max_attempts": 1},
+                            read_timeout=INVOCATION_S,
+                            tcp_keepalive=True,
+                        )
+                    )
+                found = self.session.client(
+                    service, region_name=region, config=config, endpoint_url=self._endpoint_url
+                )
                 found.meta.events.register("before-send", self._count)
-                self._clients[service, region] = found
+                found.meta.events.register("after-call", _name)
+                self._clients[service, region, once] = found
         return found
 
     def once(self, key: str, find: Callable[[], T]) -> T:
@@ -104,6 +133,12 @@ class Account:
         service, operation = event_name.split(".")[1:]
         with self._lock:
             self.calls[f"{service}.{operation}"] += 1
+
+
+def _name(parsed: Any, model: Any, **_: Any) -> None:
+    """Note in an answer whose it is: botocore's errors hold the answer, and do not say."""
+    if isinstance(parsed, dict):
+        parsed.setdefault("ResponseMetadata", {})["Service"] = model.service_model.signing_name
 
 
 class _Once:
