@@ -177,6 +177,19 @@ class LockedError(AwsError):
     exit_code = EXIT_LOCKED
 
 
+class BugError(LambdactlError):
+    """A bug of ours, met where the rest goes on and all is told at the end.
+
+    :ivar error: what was raised.
+    """
+
+    exit_code = EXIT_BUG
+
+    def __init__(self, doing: str, error: BaseException) -> None:
+        super().__init__(f"{doing}: {type(error).__name__}: {error}")
+        self.error = error
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """A hint that names the closest of ``known``, or None when nothing is close.
 

@@ -24,6 +24,8 @@ def report(error: Exception, *, debug: bool) -> int:
         for one in error.problems:
             problem(one)
         return error.exit_code
+    if isinstance(error, errors.BugError):
+        return _bug(error.error, debug=debug)
     if isinstance(error, errors.LambdactlError):
         if isinstance(error, errors.BuildError) and error.output:
             click.echo(error.output.decode("utf-8", "replace").rstrip("\n"), err=True)
@@ -100,7 +102,7 @@ def _circumstance(error: Exception) -> errors.UserError | None:
     return None
 
 
-def _bug(error: Exception, *, debug: bool) -> int:
+def _bug(error: BaseException, *, debug: bool) -> int:
     from lambdactl import __version__
 
     if debug:
