@@ -6,9 +6,10 @@ more knowledge of AWS than names and shapes: nothing here calls it.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from lambdactl.artifacts.builds import Built
@@ -49,13 +50,20 @@ def resources(naming: Naming, built: Built, names: Collection[str] = ()) -> tupl
     """
     wanted = Wanted(naming, built, frozenset(names))
     found: dict[str, Resource] = {}
-    for module in sorted(one.name for one in pkgutil.iter_modules(__path__)):
-        make = getattr(importlib.import_module(f"{__name__}.{module}"), "resources", None)
-        for resource in make(wanted) if make is not None else ():
+    for make in modules():
+        for resource in make(wanted):
             found.setdefault(resource.address, resource)
     if names:
         found = _of(found, wanted)
     return tuple(found.values())
+
+
+@functools.cache
+def modules() -> tuple[Callable[[Wanted], Iterable[Resource]], ...]:
+    """The function ``resources`` of each module that has one."""
+    names = sorted(one.name for one in pkgutil.iter_modules(__path__))
+    found = [importlib.import_module(f"{__name__}.{name}") for name in names]
+    return tuple(module.resources for module in found if hasattr(module, "resources"))
 
 
 def _of(found: dict[str, Resource], wanted: Wanted) -> dict[str, Resource]:
