@@ -11,12 +11,10 @@ import hashlib
 import re
 
 from lambdactl.deploy.desired import Wanted
+from lambdactl.deploy.marks import STATEMENT_PREFIX
 from lambdactl.deploy.model import Ref, Resource
 from lambdactl.deploy.naming import shortened
 from lambdactl.errors import Location
-
-PREFIX = "lambdactl-"
-"""How ids of statements begin that are lambdactl's."""
 
 INVOKE = "lambda:InvokeFunction"
 
@@ -43,7 +41,7 @@ def grant(
 
     :param function: its name in the manifest.
     :param sid: tells it from the function's other permissions, and says what it is for
-        (``s3-uploads``); anything that an id can't hold is taken out of it, and :data:`PREFIX` is
+        (``s3-uploads``); anything that an id can't hold is taken out of it, and ``lambdactl-`` is
         put before it.
     :param principal: a service (``s3.amazonaws.com``), an account's twelve digits, an ARN or ``*``.
     :param source_arn: what calls in the service's name; may end in ``*``.
@@ -104,4 +102,4 @@ def statement_id(words: str) -> str:
     if plain != words:
         # What differs in other characters only must not get one id.
         plain = f"{plain}-{hashlib.sha256(words.encode()).hexdigest()[:8]}"
-    return shortened(PREFIX + plain, _SID_LENGTH)
+    return shortened(STATEMENT_PREFIX + plain, _SID_LENGTH)
