@@ -34,7 +34,7 @@ class Running:
     def __init__(
         self, arguments: tuple[str, ...], folder: Path, environment: Mapping[str, str]
     ) -> None:
-        self._files = [tempfile.TemporaryFile() for _ in range(2)]
+        self._files = [tempfile.TemporaryFile() for _ in range(2)]  # noqa: SIM115
         sys.stdout.flush()
         sys.stderr.flush()
         self.pid = os.fork()
