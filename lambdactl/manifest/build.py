@@ -29,6 +29,7 @@ from lambdactl.manifest.settings import (
 
 if TYPE_CHECKING:
     from lambdactl.manifest.features import ApiSection, StateMachine
+    from lambdactl.manifest.owned import Resources
 
 Values = Mapping[str, Any]
 Locate = Callable[[tuple[int, int] | None], Location]
@@ -57,11 +58,14 @@ _RARE = frozenset(
         "custom_runtime",
         "durable",
         "filesystem",
+        "release",
         "url",
         "vpc",
     }
 )
 _PLACES = ("handler", "code", "runtime")
+DAY = 86400
+"""Seconds."""
 
 
 def app(
@@ -86,6 +90,11 @@ def app(
         from lambdactl.manifest.build_features import api_sections
 
         apis = api_sections(values, document, locate)
+    owned: Resources | None = None
+    if values.get("resources"):
+        from lambdactl.manifest.build_owned import resources
+
+        owned = resources(values, document, locate)
     return App(
         service=values.get("service") or _folder_name(root),
         root=root,
@@ -100,6 +109,7 @@ def app(
         },
         state_machines=machines,
         apis=apis,
+        owned=owned,
         stage=stage,
         source=source,
     )
@@ -242,6 +252,7 @@ def _logging(fields: Values) -> Logging:
         application_level=fields.get("level", "info"),
         system_level=fields.get("system_level", "info"),
         group=fields.get("group"),
+        retention_days=fields["retention_s"] // DAY if "retention_s" in fields else None,
     )
 
 
@@ -310,4 +321,5 @@ def _versions(fields: Values) -> Versions:
         publish=fields.get("publish", False),
         to_latest_published=fields.get("to") == "latest_published",
         description=fields.get("description"),
+        keep=fields.get("keep"),
     )

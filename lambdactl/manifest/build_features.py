@@ -27,8 +27,9 @@ from lambdactl.manifest.settings import Code
 
 def features(fields: Values, root: Path, code: Code) -> dict[str, Any]:
     """Arguments of :class:`~lambdactl.manifest.model.Function` for the fields that are there."""
+    aliases = {name: _alias(inner) for name, inner in fields.get("aliases", {}).items()}
     return {
-        "aliases": {name: _alias(inner) for name, inner in fields.get("aliases", {}).items()},
+        **_released(fields, aliases),
         "url": _url(fields.get("url")),
         "vpc": _vpc(fields.get("vpc")),
         "filesystem": _filesystem(fields.get("filesystem"), root),
@@ -37,6 +38,15 @@ def features(fields: Values, root: Path, code: Code) -> dict[str, Any]:
         "capacity_provider": _capacity_provider(fields.get("capacity_provider")),
         "build": _build(fields, root, code),
     }
+
+
+def _released(fields: Values, aliases: dict[str, Alias]) -> dict[str, Any]:
+    if "release" not in fields:
+        return {"aliases": aliases}
+    from lambdactl.manifest.build_owned import release, with_released
+
+    found = release(fields["release"])
+    return {"aliases": with_released(aliases, found), "release": found}
 
 
 def _alias(fields: Values) -> Alias:

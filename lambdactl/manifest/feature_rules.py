@@ -10,6 +10,7 @@ from collections.abc import Callable
 from lambdactl.errors import did_you_mean
 from lambdactl.manifest import runtimes
 from lambdactl.manifest.document import Node
+from lambdactl.manifest.owned_rules import fifo_queues
 from lambdactl.manifest.subject import Subject
 
 
@@ -41,6 +42,9 @@ def alias_references(s: Subject) -> None:
     """URLs, triggers and provisioned concurrency name an alias of this function (or a version)."""
     known = s.node.get("aliases")
     names = list(known.value) if known is not None and known.is_mapping else []
+    released = s.node.get("release", "alias")
+    if released is not None:
+        names.append(str(released.text))
     places: list[tuple[str, Node, tuple[int, int]]] = []
     url = s.node.get("url", "alias")
     if url is not None:
@@ -170,12 +174,14 @@ def standard_queues(s: Subject) -> None:
         ("async", "on_success"),
         ("async", "on_failure"),
     )
+    fifo = fifo_queues(s.app)
     for path in paths:
         node = s.node.get(*path)
         targets = [node] if node is not None else []
         targets += [child for target in targets for _, child in target.items()]
         for target in targets:
-            if isinstance(target.value, str) and target.value.endswith(".fifo"):
+            name = target.value
+            if isinstance(name, str) and (name.endswith(".fifo") or name in fifo):
                 s.problems.add(
                     "conflict",
                     f"`{path[-1]}` must be a standard queue or topic, not a FIFO one",

@@ -20,6 +20,7 @@ from lambdactl.manifest.composer import YamlError, compose
 from lambdactl.manifest.document import Node, Problems
 from lambdactl.manifest.model import App
 from lambdactl.manifest.overlay import merged
+from lambdactl.manifest.owned_rules import check_resources
 from lambdactl.manifest.repair import mend
 from lambdactl.manifest.rules import check_function, check_together
 from lambdactl.manifest.subject import Subject
@@ -233,6 +234,7 @@ class Reader:
             check_together(functions, problems)
             check_apis(document, values, problems)
         build_rules.check_layers(document, values, problems)
+        check_resources(document, values, problems, self.stage)
         app = build.app(
             values,
             document,

@@ -17,6 +17,7 @@ from lambdactl.errors import Location
 class Queue:
     """An SQS queue (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html).
 
+    :ivar visibility_timeout_s: None: what the functions that it triggers need.
     :ivar dead_letter: the key of another queue of the section, or the ARN of one.
     :ivar max_receives: after how many a message goes there.
     """
@@ -24,7 +25,7 @@ class Queue:
     name: str
     aws_name: str | None = None
     fifo: bool = False
-    visibility_timeout_s: int = 30
+    visibility_timeout_s: int | None = None
     retention_s: int = 345600
     delay_s: int = 0
     receive_wait_s: int = 0

@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable, Iterable
 
 from lambdactl.errors import UserError, did_you_mean
-from lambdactl.manifest import build_rules, feature_rules, limits, runtimes
+from lambdactl.manifest import build_rules, feature_rules, limits, release_rules, runtimes
 from lambdactl.manifest.document import Node, Problems
+from lambdactl.manifest.owned_rules import fifo_queues
 from lambdactl.manifest.subject import Subject
 from lambdactl.manifest.trigger_rules import check_triggers
 
@@ -24,7 +25,8 @@ def check_function(subject: Subject, place: tuple[int, int]) -> None:
     required(subject, place)
     for rule in _RULES:
         rule(subject)
-    check_triggers(subject.node, subject.values, subject.problems)
+    fifo = fifo_queues(subject.app)
+    check_triggers(subject.node, subject.values, subject.problems, fifo)
 
 
 def required(s: Subject, place: tuple[int, int]) -> None:
@@ -220,6 +222,7 @@ _RULES: tuple[Callable[[Subject], None], ...] = (
     log_levels,
     *feature_rules.RULES,
     *build_rules.RULES,
+    *release_rules.RULES,
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from lambdactl.manifest import limits
@@ -19,9 +19,10 @@ def check_triggers(
     function: Node,
     values: Mapping[int, Mapping[str, Any]],
     problems: Problems,
+    fifo: Container[str] = (),
 ) -> None:
     """Apply the rules of every trigger of one function. ``values`` are the normalised values of
-    mappings by the id of their node."""
+    mappings by the id of their node, ``fifo`` keys of FIFO queues of this manifest."""
     node = function.get("triggers")
     if node is None or not isinstance(node.value, list):
         return
@@ -34,7 +35,7 @@ def check_triggers(
             if data is None:
                 continue
             if kind == "sqs":
-                sqs(trigger, data, problems)
+                sqs(trigger, data, problems, fifo)
             elif kind in ("kinesis", "dynamodb", "documentdb", "kafka"):
                 starting_position(trigger, data, problems)
             if kind == "kafka":
@@ -51,12 +52,13 @@ def check_triggers(
                 )
 
 
-def sqs(node: Node, data: Mapping[str, Any], problems: Problems) -> None:
+def sqs(node: Node, data: Mapping[str, Any], problems: Problems, fifo: Container[str] = ()) -> None:
     """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
     size, window = node.get("batch_size"), node.get("window")
     batch, seconds = data.get("batch_size", 1), data.get("window_s")
     least, most = limits.value("sqs_batch_without_window"), limits.value("sqs_fifo_batch")
-    if str(data.get("queue")).endswith(".fifo"):
+    queue = str(data.get("queue"))
+    if queue.endswith(".fifo") or queue in fifo:
         if size is not None and batch > most:
             problems.add(
                 "out-of-range", f"a FIFO queue allows batches of {most}, not {batch}", size

@@ -1,0 +1,157 @@
+"""Normalised values -> what only a deployment needs: the ``resources`` section and releases."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from lambdactl.errors import Location
+from lambdactl.manifest import scalars
+from lambdactl.manifest.build import Locate, Values
+from lambdactl.manifest.document import Node
+from lambdactl.manifest.features import Alias
+from lambdactl.manifest.owned import (
+    Bucket,
+    Index,
+    Queue,
+    Release,
+    Resources,
+    Stream,
+    Table,
+    Topic,
+)
+from lambdactl.manifest.owned_rules import is_fifo, key_attributes
+
+T = TypeVar("T")
+
+_STRATEGY = re.compile(r"(linear|canary) +([0-9.]+)% +(?:every|for) +([0-9dhms]+)")
+
+
+def resources(values: Values, document: Node, locate: Locate) -> Resources:
+    """The ``resources`` section."""
+    section: Values = values["resources"]
+
+    def made(kind: str, make: Callable[..., T]) -> dict[str, T]:
+        nodes = document.get("resources", kind)
+        found: dict[str, T] = {}
+        for key, fields in section.get(kind, {}).items():
+            place = nodes.keys.get(key) if nodes is not None else None
+            found[key] = make(key, fields, locate(place) if place else None)
+        return found
+
+    tables = {
+        key: fields
+        for key, fields in section.get("tables", {}).items()
+        if "partition_key" in fields
+    }
+    section = {**section, "tables": tables}
+    return Resources(
+        queues=made("queues", _queue),
+        topics=made("topics", _topic),
+        buckets=made("buckets", _bucket),
+        tables=made("tables", _table),
+        streams=made("streams", _stream),
+    )
+
+
+def _queue(key: str, fields: Values, where: Location | None) -> Queue:
+    return Queue(
+        name=key,
+        aws_name=fields.get("name"),
+        fifo=is_fifo(key, fields),
+        visibility_timeout_s=fields.get("visibility_timeout_s"),
+        retention_s=fields.get("retention_s", 345600),
+        delay_s=fields.get("delay_s", 0),
+        receive_wait_s=fields.get("receive_wait_s", 0),
+        dead_letter=fields.get("dead_letter"),
+        max_receives=fields.get("max_receives", 3),
+        deduplication=fields.get("deduplication", False),
+        kms_key=fields.get("kms_key"),
+        tags=fields.get("tags", {}),
+        where=where,
+    )
+
+
+def _topic(key: str, fields: Values, where: Location | None) -> Topic:
+    return Topic(
+        name=key,
+        aws_name=fields.get("name"),
+        fifo=is_fifo(key, fields),
+        deduplication=fields.get("deduplication", False),
+        display_name=fields.get("display_name"),
+        kms_key=fields.get("kms_key"),
+        tags=fields.get("tags", {}),
+        where=where,
+    )
+
+
+def _bucket(key: str, fields: Values, where: Location | None) -> Bucket:
+    return Bucket(
+        name=key,
+        aws_name=fields.get("name"),
+        versioned=fields.get("versioned", False),
+        force_delete=fields.get("force_delete", False),
+        tags=fields.get("tags", {}),
+        where=where,
+    )
+
+
+def _table(key: str, fields: Values, where: Location | None) -> Table:
+    types = fields.get("attributes", {})
+    return Table(
+        name=key,
+        partition_key=fields["partition_key"],
+        sort_key=fields.get("sort_key"),
+        attributes={name: types.get(name, "string") for name in key_attributes(fields)},
+        indexes=tuple(
+            Index(name, inner["partition_key"], inner.get("sort_key"))
+            for name, inner in fields.get("indexes", {}).items()
+            if "partition_key" in inner
+        ),
+        stream=fields.get("stream"),
+        ttl=fields.get("ttl"),
+        point_in_time_recovery=fields.get("point_in_time_recovery", False),
+        protected=fields.get("protected", False),
+        aws_name=fields.get("name"),
+        tags=fields.get("tags", {}),
+        where=where,
+    )
+
+
+def _stream(key: str, fields: Values, where: Location | None) -> Stream:
+    return Stream(
+        name=key,
+        aws_name=fields.get("name"),
+        shards=fields.get("shards"),
+        retention_h=fields.get("retention_s", 86400) // 3600,
+        tags=fields.get("tags", {}),
+        where=where,
+    )
+
+
+def release(fields: str | Values) -> Release | None:
+    """A function's ``release``; None for ``none``."""
+    if isinstance(fields, str) or "alias" not in fields:
+        return None
+    rest: dict[str, Any] = {
+        "alarms": tuple(fields.get("alarms", ())),
+        "smoke": fields.get("smoke"),
+    }
+    steps = _STRATEGY.fullmatch(fields.get("strategy", "all-at-once"))
+    if steps is None:
+        return Release(fields["alias"], **rest)
+    return Release(
+        fields["alias"],
+        strategy="linear" if steps[1] == "linear" else "canary",
+        percent=float(steps[2]),
+        interval_s=scalars.seconds(steps[3]) or 0,
+        **rest,
+    )
+
+
+def with_released(aliases: Mapping[str, Alias], wanted: Release | None) -> Mapping[str, Alias]:
+    """``aliases``, and the one that a release moves."""
+    if wanted is None or wanted.alias in aliases:
+        return aliases
+    return {**aliases, wanted.alias: Alias("latest")}
