@@ -1,0 +1,94 @@
+"""The tags of what is ours: who owns it, what it was last deployed as, and what the user put on it.
+
+One listing by tags finds everything of a service and stage in a Region, whatever it is
+(https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html). It
+runs behind what was just made or deleted by a moment, so whoever uses it adds the names that it
+knows, and looks at each before it believes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from lambdactl.deploy.model import HASH, SERVICE, STAGE, Context, Resource
+
+PREFIX = "lambdactl:"
+"""How keys of tags begin that are lambdactl's own."""
+_NOT_THE_USERS = (PREFIX, "aws:")
+_SERVICES = ("dynamodb", "kinesis", "logs", "s3", "sns", "sqs")
+_PAGE = 100
+
+
+def owner(tags: Mapping[str, str]) -> tuple[str, str] | None:
+    """The service and stage that something is of; None: it is not lambdactl's."""
+    if SERVICE not in tags or STAGE not in tags:
+        return None
+    return tags[SERVICE], tags[STAGE]
+
+
+def deployed(tags: Mapping[str, str]) -> str | None:
+    """The digest of what it was last deployed as."""
+    return tags.get(HASH)
+
+
+def users(tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags that are the user's: neither lambdactl's nor AWS's."""
+    return {key: value for key, value in tags.items() if not key.startswith(_NOT_THE_USERS)}
+
+
+def of(
+    context: Context, resource: Resource, more: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """All tags that ``resource`` has when it is as it should be."""
+    given = resource.properties.get("tags") or {}
+    return {**given, **(more or {}), **context.naming.tags(resource.digest)}
+
+
+def begun(context: Context, resource: Resource) -> dict[str, str]:
+    """The tags of something that takes more than one call to make. The digest comes last: until
+    then it is not what it was deployed as."""
+    tags = of(context, resource)
+    del tags[HASH]
+    return tags
+
+
+def gone(live: Mapping[str, str], wanted: Mapping[str, Any]) -> list[str]:
+    """Keys of the user's tags that there are and should not be.
+
+    >>> gone({"team": "a", "lambdactl:stage": "prod", "cost": "b"}, {"team": "a"})
+    ['cost']
+    """
+    return sorted(set(users(live)) - set(wanted))
+
+
+def pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """``tags`` as most services take them."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def mapping(given: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Tags as most services answer them."""
+    return {tag["Key"]: tag["Value"] for tag in given}
+
+
+def arns(context: Context, service: str) -> Iterator[str]:
+    """ARNs of what the service and stage of ``context.naming`` own of one service of AWS
+    (``sqs``), by their tags."""
+    for arn in context.account.once("tagged", lambda: _all(context)):
+        if arn.split(":")[2] == service:
+            yield arn
+
+
+def _all(context: Context) -> tuple[str, ...]:
+    filters = [{"Key": key, "Values": [value]} for key, value in context.naming.tags().items()]
+    pages = context.account.client("resourcegroupstaggingapi").get_paginator("get_resources")
+    return tuple(
+        one["ResourceARN"]
+        for page in pages.paginate(
+            TagFilters=filters,
+            ResourceTypeFilters=list(_SERVICES),
+            ResourcesPerPage=_PAGE,
+        )
+        for one in page["ResourceTagMappingList"]
+    )
