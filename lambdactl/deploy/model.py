@@ -89,6 +89,8 @@ class Live:
     :ivar owner: its service and stage, where it is marked as lambdactl's; None: somebody else's.
     :ivar hash: the digest of what it was last deployed as, if it is known.
     :ivar needs: addresses of resources that it uses now, and that can't go before it lets go.
+    :ivar presumed: names of properties that AWS does not tell, so that ``properties`` has a guess:
+        they are as they were deployed while ``hash`` is what it was then.
     """
 
     kind: str
@@ -98,6 +100,7 @@ class Live:
     owner: tuple[str, str] | None = None
     hash: str | None = None
     needs: tuple[str, ...] = ()
+    presumed: frozenset[str] = frozenset()
 
     @property
     def address(self) -> str:

@@ -256,10 +256,11 @@ def differences(resource: Resource, live: Live) -> tuple[Change, ...]:
     """What of ``live`` is not as ``resource`` has it. A :class:`Ref` that is left in it stands
     for a value that is not known yet, and so is not as it is."""
     found = []
+    same = not any(refs(resource.properties)) and live.hash == digest(resource.properties)
     for name, value in resource.properties.items():
-        found += _differences(resource, name, live.properties.get(name), value)
-    drift = not any(refs(resource.properties)) and live.hash == digest(resource.properties)
-    return tuple(dataclasses.replace(one, drift=drift) for one in found) if drift else tuple(found)
+        if not same or name not in live.presumed:
+            found += _differences(resource, name, live.properties.get(name), value)
+    return tuple(dataclasses.replace(one, drift=True) for one in found) if same else tuple(found)
 
 
 def _differences(resource: Resource, path: str, before: Any, after: Any) -> list[Change]:

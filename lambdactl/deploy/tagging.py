@@ -16,7 +16,16 @@ from lambdactl.deploy.model import HASH, SERVICE, STAGE, Context, Resource
 PREFIX = "lambdactl:"
 """How keys of tags begin that are lambdactl's own."""
 _NOT_THE_USERS = (PREFIX, "aws:")
-_SERVICES = ("dynamodb", "kinesis", "logs", "s3", "sns", "sqs")
+_SERVICES = (
+    "dynamodb",
+    "ecr:repository",
+    "kinesis",
+    "lambda:function",
+    "logs",
+    "s3",
+    "sns",
+    "sqs",
+)
 _PAGE = 100
 
 
