@@ -74,6 +74,11 @@ class Account:
         return str(self._identity["Arn"]).split(":")[1]
 
     @property
+    def user(self) -> str:
+        """The ARN of whose credentials these are."""
+        return str(self._identity["Arn"])
+
+    @property
     def _identity(self) -> dict[str, Any]:
         return self.once("identity", lambda: self.client("sts").get_caller_identity())
 
