@@ -20,6 +20,7 @@ from typing import Any
 from lambdactl.artifacts.dependencies.node_managers import CPU
 from lambdactl.artifacts.dependencies.node_project import needed, read_manifest
 from lambdactl.artifacts.model import Package, Target
+from lambdactl.errors import UserError
 
 MODULES = "node_modules"
 _NOTES = frozenset(
@@ -56,6 +57,7 @@ def lay_out(
     """Lay the production dependencies of the installed package in ``folder`` out in ``modules``.
 
     :param only: of those that it asks for itself, these.
+    :raises UserError: they can't be laid out without links.
     """
     top, nodes = _resolved(folder, target)
     if only is not None:
@@ -70,12 +72,38 @@ def lay_out(
         for name, wanted in sorted(nodes[package].finds.items()):
             if _found(place, name, placed) == wanted:
                 continue
+            if wanted in _around(place, placed):
+                raise _circle(package, wanted)
             # Highest where nobody on the way finds another one by this name.
             above = name if name not in placed else f"{place}/{MODULES}/{name}"
             placed[above] = wanted
             waiting.append((above, wanted))
     for place, package in sorted(placed.items()):
         _copy(nodes[package], modules / place)
+
+
+def _around(place: str, placed: Mapping[str, Path]) -> Iterator[Path]:
+    """The package at ``place``, and those that it is in."""
+    while place:
+        yield placed[place]
+        place = place.rpartition(f"/{MODULES}/")[0]
+
+
+def _circle(package: Path, wanted: Path) -> UserError:
+    """A package would have to be within itself, and so on without end: several versions of
+    packages need each other. npm leaves such a one out, and what needs it gets another version
+    (https://docs.npmjs.com/cli/v11/configuring-npm/folders#cycles-conflicts-and-folder-parsimony).
+    """
+    return UserError(
+        f"{_titled(package)} and {_titled(wanted)} need each other in several versions, which "
+        "only works with links between folders, and an artifact has none",
+        hint="`bundle: esbuild` makes one file of them; or override one of the versions",
+    )
+
+
+def _titled(package: Path) -> str:
+    described = read_manifest(package / "package.json")
+    return f"{described.get('name', package.name)}@{described.get('version', '?')}"
 
 
 def _found(place: str, name: str, placed: Mapping[str, Path]) -> Path | None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lambdactl.artifacts.dependencies import node_tree
 from lambdactl.artifacts.model import Target
+from lambdactl.errors import UserError
 
 TARGET = Target("nodejs20.x", "arm64")
 NAMES = ("a", "b", "@c/d", "e")
@@ -69,7 +70,11 @@ def test_each_finds_what_it_found_before(
     with tempfile.TemporaryDirectory() as made:
         root = Path(made).resolve()
         modules = root / "out" / "node_modules"
-        node_tree.lay_out(_store(root, top, graph), modules, TARGET)
+        try:
+            node_tree.lay_out(_store(root, top, graph), modules, TARGET)
+        except UserError:
+            assert any(one in _reached(graph[one], graph) for one in _reached(top, graph))
+            return
         assert not modules.exists() or not [p for p in modules.rglob("*") if p.is_symlink()]
         for name, version in top.items():
             described = json.loads((modules / name / "package.json").read_text())
@@ -81,7 +86,26 @@ def test_each_finds_what_it_found_before(
             for name, wanted in described["dependencies"].items():
                 found = _finds(modules, package, name)
                 assert json.loads((found / "package.json").read_text())["version"] == wanted
-        reached = set(top.items())
-        while more := {need for one in reached for need in graph[one].items()} - reached:
-            reached |= more
-        assert seen == reached
+        assert seen == _reached(top, graph)
+
+
+def _reached(
+    needs: dict[str, str], graph: dict[tuple[str, str], dict[str, str]]
+) -> set[tuple[str, str]]:
+    """Everything that is needed, and what that needs."""
+    reached = set(needs.items())
+    while more := {need for one in reached for need in graph[one].items()} - reached:
+        reached |= more
+    return reached
+
+
+def test_versions_that_need_each_other_without_end_are_refused(tmp_path: Path) -> None:
+    graph: dict[tuple[str, str], dict[str, str]] = {
+        ("a", "1"): {"b": "2"},
+        ("b", "2"): {"a": "2"},
+        ("a", "2"): {"b": "1"},
+        ("b", "1"): {"a": "1"},
+    }
+    project = _store(tmp_path, {"a": "1", "b": "1"}, graph)
+    with pytest.raises(UserError, match=r"b@1 and a@1 need each other in several versions"):
+        node_tree.lay_out(project, tmp_path / "out" / "node_modules", TARGET)
