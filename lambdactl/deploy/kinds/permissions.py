@@ -33,7 +33,7 @@ class Permission:
 
     def read(self, context: Context, name: str) -> Live | None:
         owner, _, sid = name.partition("/")
-        statement = _statements(context, owner).get(sid)
+        statement = statements(context, owner).get(sid)
         if statement is None:
             return None
         function, qualifier = split(owner)
@@ -49,7 +49,7 @@ class Permission:
         for function in functions:
             for qualifier in (None, *marked(context, "alias", function)):
                 owner = joined(function, qualifier)
-                for sid in _statements(context, owner):
+                for sid in statements(context, owner):
                     if sid.startswith(STATEMENT_PREFIX):
                         yield f"{owner}/{sid}"
 
@@ -61,7 +61,7 @@ class Permission:
             if code(error) != "ResourceConflictException":
                 raise
             # It is there: a deployment broke off after this call.
-            found = _statements(context, owner).get(sid)
+            found = statements(context, owner).get(sid)
             if found is None:
                 raise
             if _properties(found) != dict(resource.properties):
@@ -93,7 +93,7 @@ class Permission:
 KINDS = (Permission(),)
 
 
-def _statements(context: Context, owner: str) -> Mapping[str, Statement]:
+def statements(context: Context, owner: str) -> Mapping[str, Statement]:
     """The policy of a function or of one of its aliases, by ids of its statements."""
     function, qualifier = split(owner)
 

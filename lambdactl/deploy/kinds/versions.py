@@ -88,7 +88,8 @@ class Version:
             # Lambda publishes nothing that is as the newest version is: here one that somebody
             # else has published, or that an older lambdactl has described in other words.
             mark(context, self.name, name, number, of)
-        _wait(context, name, number)
+        if answer.get("State", "Active") != "Active":
+            _wait(context, name, number)
         if settings is not None and settings.keep is not None:
             _prune(context, name, settings.keep)
         return _outputs(context, name, number)
