@@ -21,13 +21,29 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "invoke": ("lambdactl.cli.invoke:invoke", "Run a function once, on this machine."),
+    "invoke": ("lambdactl.cli.invoke:invoke", "Run a function once, on this machine or in AWS."),
     "local": ("lambdactl.cli.local:local", "Serve the functions on this machine."),
     "build": ("lambdactl.cli.build:build", "Make the zips and images that Lambda takes."),
     "package": (
         "lambdactl.cli.package:package",
         "Build, and write a bill of what there is to ship.",
     ),
+    "deploy": ("lambdactl.cli.deploy:deploy", "Make AWS what the manifest says."),
+    "diff": ("lambdactl.cli.diff:diff", "Show what a deployment would do."),
+    "destroy": (
+        "lambdactl.cli.destroy:destroy",
+        "Delete from AWS what was deployed.",
+    ),
+    "rollback": (
+        "lambdactl.cli.rollback:rollback",
+        "Point aliases back to the version that was live before.",
+    ),
+    "logs": ("lambdactl.cli.logs:logs", "Show what deployed functions have logged, and follow it."),
+    "status": (
+        "lambdactl.cli.status_:status",
+        "Show how deployed functions are, and their last hour.",
+    ),
+    "sync": ("lambdactl.cli.sync:sync", "Upload code to deployed functions on each save."),
     "generate-event": (
         "lambdactl.cli.generate_event:generate_event",
         "Print a sample event of an AWS service.",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lambdactl import errors
-from lambdactl.cli import invoke_input, invoke_output, params
+from lambdactl.cli import aws, invoke_input, invoke_output, params
 from lambdactl.cli.invoke_input import Options
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
     "--set", "values", metavar="PATH=VALUE", multiple=True, help="Set a value in the event."
 )
 @click.option("--async", "asynchronous", is_flag=True, help="As an event: retried when it fails.")
+@click.option("--remote", is_flag=True, help="The deployed function, in AWS.")
+@click.option("--dry-run", is_flag=True, help="With --remote: may you? Nothing runs.")
+@aws.aws_options
 @click.option(
     "--speed",
     type=click.FloatRange(min=0, min_open=True),
@@ -66,20 +69,27 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 def invoke(watch: bool, debug: bool, logs: bool | None, repeat: int, **rest: Any) -> int:
     """Run the function NAME and print its response; the log goes to stderr.
 
+    It runs on this machine; with --remote, where it was deployed to.
+
     NAME may be left out when the manifest has one function. Without a manifest it is a file or
     a handler: `lambdactl invoke ./app.py`, `lambdactl invoke app.handler`.
 
     Exit codes: 0 success, 1 the function returned an error, 2 a mistake of yours, 3 the
     environment could not start.
     """
-    from lambdactl.execution import isolation
-
-    isolation.look_ahead()
     if rest["asynchronous"] and repeat > 1:
         raise errors.UserError(
             "--repeat measures calls that wait for their answer", hint="leave out --async"
         )
     options = Options(repeat=repeat, logs=repeat == 1 if logs is None else logs, **rest)
+    if options.remote or options.only_remote:
+        from lambdactl.cli import remote
+
+        remote.check(options, watch=watch)
+        return remote.invoke(options, invoke_input.payload(options))
+    from lambdactl.execution import isolation
+
+    isolation.look_ahead()
     if watch:
         return _watch(options)
     return _run(options, invoke_input.payload(options))

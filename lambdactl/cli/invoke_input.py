@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lambdactl import errors
 from lambdactl.cli import params
+from lambdactl.cli.aws import AwsOptions
 from lambdactl.manifest.model import App
 
 _STDIN_WAIT_S = 2.0
@@ -49,6 +50,14 @@ class Options:
     containers: params.ContainerOptions
     debug_port: str | None
     built: bool
+    remote: bool
+    dry_run: bool
+    aws: AwsOptions
+
+    @property
+    def only_remote(self) -> list[str]:
+        """Options that were given, and that are for functions in AWS."""
+        return self.aws.given + (["--dry-run"] if self.dry_run else [])
 
 
 def app(options: Options, *, check: bool = True) -> App:

@@ -11,9 +11,10 @@ import base64
 import contextlib
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from lambdactl.deploy.account import Account
 from lambdactl.deploy.faults import code, message
@@ -86,7 +87,7 @@ class RemoteInvoker:
 
     async def _in_thread(self, work: Callable[[], T], invocation: Invocation) -> T:
         try:
-            return await asyncio.to_thread(work)
+            return await _in_thread(work)
         except LambdactlError:
             raise
         except Exception as error:
@@ -193,6 +194,34 @@ class RemoteInvoker:
             resource=f"function:{name}",
             account=self._account,
         )
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """What ``work`` gives, in a thread of its own that nobody waits for at the end: after Ctrl-C a
+    call may go on for minutes."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def tell(result: T | None, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(cast(T, result))
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except BaseException as raised:
+            error = raised
+        # Closed: everybody has gone.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(tell, result, error)
+
+    threading.Thread(target=run, name="invoke", daemon=True).start()
+    return await future
 
 
 def log_of(answer: Mapping[str, Any]) -> bytes:

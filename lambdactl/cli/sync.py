@@ -1,0 +1,200 @@
+"""``lambdactl sync``: the code of deployed functions follows each save."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lambdactl import errors
+from lambdactl.cli import build_view, building, failure, params
+from lambdactl.cli.aws import AwsOptions, aws_options
+
+if TYPE_CHECKING:
+    from lambdactl.artifacts.builds import Built
+    from lambdactl.deploy.model import Context
+    from lambdactl.deploy.sync import Sync, Synced
+    from lambdactl.execution.watch import Change
+    from lambdactl.manifest.model import App
+
+
+@click.command()
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=params.complete_function)
+@params.manifest_options
+@params.build_options
+@click.option("--once", is_flag=True, help="Bring the code up to date, and end.")
+@aws_options
+@click.option(
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Lines for people, or one JSON object for each upload.",
+)
+def sync(
+    names: tuple[str, ...],
+    manifest: Path | None,
+    stage: str | None,
+    env_files: tuple[Path, ...],
+    parameters: Mapping[str, str],
+    options: params.BuildOptions,
+    once: bool,
+    aws: AwsOptions,
+    output: str,
+) -> int:
+    """Upload the code of the deployed functions NAME, or of all, on each save.
+
+    Only code: other settings, layers and triggers change with `lambdactl deploy`. Aliases and
+    versions stay; the new code is $LATEST.
+    """
+    from lambdactl.deploy.sync import Sync
+
+    def read() -> App:
+        return aws.load(manifest, stage, env_files, parameters)
+
+    app = read()
+    chosen = [app.function(name).name for name in names] or _syncable(app)
+    session = _Session(Sync(aws.context(app)), options, output)
+    context = session.sync.context
+    for error in session.bring(app, chosen, dict.fromkeys(chosen, context.account.clock.now())):
+        # What fails at the very beginning is no slip of a moment.
+        return error.exit_code
+    if not once:
+        session.follow(app, chosen, read)
+    return errors.EXIT_OK
+
+
+def _syncable(app: App) -> list[str]:
+    """All functions whose code is on this disk.
+
+    :raises UserError: there is none.
+    """
+    found = [name for name, function in app.functions.items() if function.code.files]
+    if not found:
+        raise errors.UserError("no function of the manifest has its code on this machine")
+    return found
+
+
+class _Session:
+    """Builds, uploads and tells."""
+
+    def __init__(self, sync: Sync, options: params.BuildOptions, output: str) -> None:
+        self.sync = sync
+        self._options = options
+        self._json = output == "json"
+
+    def bring(
+        self, app: App, names: Collection[str], saved: Mapping[str, float]
+    ) -> list[errors.LambdactlError]:
+        """Build and upload; what fails is told, and returned."""
+        failed: list[errors.LambdactlError] = []
+
+        def tell(one: Synced) -> None:
+            if one.error is not None:
+                failed.append(one.error)
+            self._tell(one)
+
+        try:
+            built = self._build(app, names)
+        except errors.LambdactlError as error:
+            failure.report(error, debug=False)
+            return [error]
+        self.sync.bring(names, built, saved, tell)
+        for layer in self.sync.changed_layers(built):
+            params.warn(f"layer {layer} has changed: `lambdactl deploy` publishes it")
+        return failed
+
+    def follow(self, app: App, names: list[str], read: Callable[[], App]) -> None:
+        """Until Ctrl-C."""
+        from lambdactl.deploy import sync
+
+        context = self.sync.context
+        while True:
+            watch, owners = sync.watched(app, names)
+            self._say(f"watching {', '.join(names)} (Ctrl-C ends)")
+            try:
+                while True:
+                    changes = sync.saves(watch)
+                    if any(change.root == app.source for change in changes):
+                        break
+                    self._saved(app, changes, owners)
+            finally:
+                watch.close()
+            app = self._reread(app, names, read, context)
+
+    def _saved(
+        self, app: App, changes: list[Change], owners: Mapping[Path, frozenset[str]]
+    ) -> None:
+        from lambdactl.deploy.sync import saved_at
+
+        now = self.sync.context.account.clock.now()
+        theirs: dict[str, list[Change]] = {}
+        for change in changes:
+            for name in owners.get(change.root, ()):
+                theirs.setdefault(name, []).append(change)
+        if theirs:
+            saved = {name: saved_at(some, now) for name, some in theirs.items()}
+            self.bring(app, sorted(theirs), saved)
+
+    def _reread(self, app: App, names: list[str], read: Callable[[], App], context: Context) -> App:
+        """The manifest as it is now; as it was, where it is broken."""
+        try:
+            fresh = read()
+            for name in names:
+                fresh.function(name)
+        except errors.LambdactlError as error:
+            failure.report(error, debug=False)
+            return app
+        if fresh.functions != app.functions:
+            params.warn("the manifest has changed: `lambdactl deploy` brings its settings to AWS")
+        self.bring(fresh, names, dict.fromkeys(names, context.account.clock.now()))
+        return fresh
+
+    def _build(self, app: App, names: Collection[str]) -> Built:
+        from lambdactl.cli.image_view import ImageView
+
+        view, images = build_view.BuildView(), ImageView("text")
+        try:
+            return building.run(
+                building.build(
+                    app,
+                    names,
+                    settings=self._options.settings(app.root),
+                    progress=images,
+                    report=view,
+                    jobs=self._options.jobs,
+                    use_cache=self._options.cache,
+                    container=self._options.container,
+                )
+            )
+        finally:
+            view.close()
+            images.close()
+
+    def _tell(self, one: Synced) -> None:
+        if self._json:
+            document = {
+                "function": one.function,
+                "uploaded": one.size is not None,
+                "bytes": one.size,
+                "seconds": round(one.seconds, 3),
+                "error": str(one.error) if one.error is not None else None,
+            }
+            click.echo(json.dumps(document))
+            sys.stdout.flush()
+        elif one.error is not None:
+            failure.report(one.error, debug=False)
+        elif one.size is None:
+            self._say(f"{one.function} is up to date")
+        else:
+            self._say(
+                f"{one.function} is live after {one.seconds:.1f} s ({build_view.size(one.size)})"
+            )
+
+    def _say(self, words: str) -> None:
+        if not self._json:
+            click.echo(words)
