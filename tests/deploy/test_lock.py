@@ -187,7 +187,7 @@ def test_a_value_that_nobody_can_read_is_nobodys(context: Context) -> None:
 def test_what_aws_refuses_is_in_words(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     # moto takes no parameter of a name that begins with "ssm" or "aws".
     monkeypatch.setattr(lock, "parameter", lambda context: "/aws/lock")
-    taken = pytest.raises(AwsError, match="taking the lock of shop.co")
+    taken = pytest.raises(AwsError, match=r"taking the lock of shop\.co")
     with taken as raised, lock.held(context, "deploy"):
         pass
     assert "ssm PutParameter" in raised.value.message

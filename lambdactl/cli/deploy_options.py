@@ -1,0 +1,138 @@
+"""What ``deploy``, ``diff`` and ``destroy`` have in common: options, the app, the question."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import click
+
+from lambdactl import errors
+from lambdactl.cli import params
+
+if TYPE_CHECKING:
+    from lambdactl.artifacts.builds import Built
+    from lambdactl.cli.aws import AwsOptions
+    from lambdactl.deploy.model import Context
+    from lambdactl.deploy.plan import Plan
+    from lambdactl.manifest.model import App
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PARALLEL = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestOptions:
+    """Which manifest, and how it is read."""
+
+    manifest: Path | None
+    stage: str | None
+    env_files: tuple[Path, ...]
+    parameters: Mapping[str, str]
+
+    def load(self, aws: AwsOptions) -> App:
+        """The app, for the Region that is deployed to. Warnings are told.
+
+        :raises ManifestError: with all problems.
+        """
+        from lambdactl import manifest
+
+        app = manifest.load(
+            self.manifest,
+            stage=self.stage,
+            env=aws.environment(os.environ),
+            env_files=self.env_files,
+            parameters=self.parameters,
+        )
+        for problem in app.warnings:
+            if problem.code != "not-built":
+                params.warn(f"{problem.where}: {problem.message}")
+        return app
+
+
+def manifest_options(command: F) -> F:
+    """The options of :func:`params.manifest_options`; the command gets them as ``source``."""
+
+    @functools.wraps(command)
+    def bundled(*arguments: Any, **rest: Any) -> Any:
+        own = {name: rest.pop(name) for name in ManifestOptions.__dataclass_fields__}
+        return command(*arguments, source=ManifestOptions(**own), **rest)
+
+    return params.manifest_options(cast(F, bundled))
+
+
+output_option = click.option(
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: one document with the plan and what became of it.",
+)
+yes_option = click.option("-y", "--yes", is_flag=True, help="Don't ask.")
+parallel_option = click.option(
+    "--parallel",
+    metavar="N",
+    type=click.IntRange(min=1, max=64),
+    default=PARALLEL,
+    show_default=True,
+    help="How much is read and changed in AWS at a time.",
+)
+lock_option = click.option(
+    "--break-lock", is_flag=True, help="Take the lock of a deployment that is not running any more."
+)
+
+
+def plan(
+    context: Context,
+    names: tuple[str, ...],
+    built: Built,
+    *,
+    parallel: int,
+) -> Plan:
+    """The plan for what was built.
+
+    :raises LambdactlError: it can't be made.
+    """
+    from lambdactl.deploy import desired, planning
+
+    resources = desired.resources(context.naming, built, names)
+    return planning.plan(context, resources, names, jobs=parallel)
+
+
+def build(app: App, names: tuple[str, ...], options: params.BuildOptions) -> Built:
+    """What is to be deployed. Only what has changed is built.
+
+    :raises LambdactlError: something can't be built.
+    """
+    from lambdactl.cli import build as building
+
+    for name in names:
+        app.function(name)
+    return building.make(app, names, options, lines=False)
+
+
+def interactive() -> bool:
+    """Whether somebody is there who can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def confirm(question: str) -> None:
+    """Ask on the terminal.
+
+    :raises Abort: the answer is no.
+    """
+    click.confirm(question, abort=True, err=True)
+
+
+def refuse(command: str) -> errors.UserError:
+    """What is said where nobody can be asked."""
+    return errors.UserError(
+        f"`lambdactl {command}` asks first, and there is no terminal to ask on",
+        hint="give `--yes` to go on without a question",
+    )
