@@ -1,14 +1,15 @@
 """What `lambdactl init` does: a new project from a template.
 
 A template is a folder under ``templates/`` and an entry of ``templates/templates.json``. Its
-files are copied as they are, except that the words ``__service__``, ``__runtime__`` and
-``__schema__`` are filled in.
+files are copied as they are, except that the words ``__service__``, ``__runtime__``,
+``__schema__`` and ``__unique__`` are filled in; the last is different each time.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -122,6 +123,7 @@ def create(
         "__service__": service or service_name(directory.resolve().name),
         "__runtime__": runtime or default_runtime(template.family),
         "__schema__": _schema_address(),
+        "__unique__": secrets.token_hex(4),
     }
     files = tuple(_files(template.path))
     try:

@@ -190,11 +190,13 @@ def test_the_tests_of_a_new_project_pass(template: scaffold.Template, project: P
 
 
 @pytest.mark.slow
-def test_the_thumbnail_template_goes_to_s3_in_production(
+def test_the_thumbnail_template_goes_to_s3_for_other_buckets_than_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = scaffold.create(tmp_path / "hello", scaffold.find("python-s3-thumbnail")).directory
-    objects = {"/photos/in/sample.png": (project / "src/buckets/photos/in/sample.png").read_bytes()}
+    objects = {
+        "/uploads/in/sample.png": (project / "src/buckets/photos/in/sample.png").read_bytes()
+    }
     types = {}
 
     class Bucket(BaseHTTPRequestHandler):
@@ -220,13 +222,52 @@ def test_the_thumbnail_template_goes_to_s3_in_production(
     with ThreadingHTTPServer(("127.0.0.1", 0), Bucket) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         env = {"AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{server.server_port}"}
-        with Local(project / "lambdactl.yaml", stage="prod", env=env) as fn:
+        with Local(project / "lambdactl.yaml", env=env) as fn:
+            thumbnails = fn.app.functions["thumbnail"].environment["THUMBNAILS"]
             event = (project / "events" / "upload.json").read_bytes()
+            event = event.replace(b'"name": "photos"', b'"name": "uploads"')
             result = fn.invoke("thumbnail", payload=event)
         server.shutdown()
     assert result.function_error is None, result.log
-    assert objects["/photos-thumbnails/in/sample.png"].startswith(b"\x89PNG")
-    assert types["/photos-thumbnails/in/sample.png"] == "image/png"
+    assert objects[f"/{thumbnails}/in/sample.png"].startswith(b"\x89PNG")
+    assert types[f"/{thumbnails}/in/sample.png"] == "image/png"
+
+
+@every_template
+def test_buckets_of_a_project_have_names_of_their_own(
+    template: scaffold.Template, project: Path, tmp_path: Path
+) -> None:
+    again = scaffold.create(tmp_path / "again", template).directory
+    first, second = (
+        {bucket.aws_name for bucket in manifest.load(folder).resources.buckets.values()}
+        for folder in (project, again)
+    )
+    assert None not in first
+    assert not first & second
+
+
+@every_template
+def test_a_project_owns_what_its_triggers_and_destinations_name(
+    template: scaffold.Template, project: Path
+) -> None:
+    """So that it deploys into an account with nothing in it."""
+    app = manifest.load(project)
+    owned = {
+        "s3": ("bucket", app.resources.buckets),
+        "sqs": ("queue", app.resources.queues),
+        "sns": ("topic", app.resources.topics),
+        "kinesis": ("stream", app.resources.streams),
+        "dynamodb": ("table", app.resources.tables),
+    }
+    for function in app.functions.values():
+        for trigger in function.triggers:
+            if trigger.kind in owned:
+                field, section = owned[trigger.kind]
+                assert trigger.settings[field] in section
+            failed = trigger.settings.get("on_failure")
+            assert failed is None or failed.target in app.resources.queues
+        failed = function.async_.on_failure
+        assert failed is None or failed.target in app.resources.queues
 
 
 @every_template

@@ -63,7 +63,7 @@ _RARE = frozenset(
         "vpc",
     }
 )
-_PLACES = ("handler", "code", "runtime")
+_PLACES = ("handler", "code", "runtime", "release")
 DAY = 86400
 """Seconds."""
 

@@ -39,6 +39,7 @@ def check_code(app: App, names: Sequence[str] | None = None) -> tuple[Problem, .
     problems = [problem for name in layers for problem in _layer(app, name)]
     if names is None:
         problems += _definitions(app)
+        problems += [problem for one in functions for problem in _smoke(app, one)]
         if app.apis:
             problems += _files_of_apis(app)
     for function in functions:
@@ -85,6 +86,18 @@ def _files_of_apis(app: App) -> list[Problem]:
                 message = f"the API `{section.name}` has no file {_shown(path, app.root)}"
                 found.append(Problem(message, where, _close_path(path), code="definition-missing"))
     return found
+
+
+def _smoke(app: App, function: Function) -> list[Problem]:
+    if function.release is None or function.release.smoke is None:
+        return []
+    path = build.path_under(app.root, function.release.smoke)
+    if path.is_file():
+        return []
+    message = f"the release of `{function.name}` has no file {_shown(path, app.root)}"
+    hint = _close_path(path) or "`lambdactl generate-event` makes one"
+    place = _place(app, function, "release")
+    return [Problem(message, place, hint, code="definition-missing")]
 
 
 def _function(app: App, function: Function) -> list[Problem]:

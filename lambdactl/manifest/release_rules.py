@@ -23,7 +23,17 @@ def release(s: Subject) -> None:
     """Only numbered versions share the calls of an alias
     (https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html)."""
     settings = s.data.get("release")
-    if not isinstance(settings, dict) or "alias" not in settings:
+    if not isinstance(settings, dict):
+        return
+    if "alias" not in settings:
+        if s.node.get("release", "alias") is None:
+            # Not in the schema: a stage, or the defaults, may say a part of it.
+            s.problems.add(
+                "missing-field",
+                "`release` needs `alias`",
+                s.key("release"),
+                node=s.node.get("release"),
+            )
         return
     step = _STEP.search(settings.get("strategy", ""))
     if step is not None and not scalars.seconds(step[1]):

@@ -32,9 +32,9 @@ def test_the_example_is_sound(project: Project) -> None:
     assert project.check(text, stage="prod") == ()
 
 
-def test_the_examples_of_apis_builds_and_runners_are_sound(project: Project) -> None:
+def test_the_other_examples_are_sound(project: Project) -> None:
     section = DOCS.split("## APIs\n")[1].split("## Variables\n")[0]
-    apis, build, runners = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
+    apis, build, runners, owned = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
     (project.root / "templates").mkdir()
     (project.root / "templates/order.vtl").write_text("{}")
     assert project.check(apis) == ()
@@ -44,6 +44,11 @@ def test_the_examples_of_apis_builds_and_runners_are_sound(project: Project) -> 
         (project.root / "functions" / name).mkdir(parents=True)
         (project.root / "functions" / name / file).write_text("def handler(event, context): ...")
     assert project.check(runners) == ()
+    (project.root / "src").mkdir(exist_ok=True)
+    (project.root / "src/app.py").write_text("def pack(e, c): ...\ndef archive(e, c): ...\n")
+    (project.root / "events").mkdir()
+    (project.root / "events/order.json").write_text("{}")
+    assert project.check(owned) == project.check(owned, stage="prod") == ()
 
 
 def test_every_code_is_in_the_table() -> None:

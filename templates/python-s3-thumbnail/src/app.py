@@ -2,8 +2,11 @@
 first one would call this function again.
 
 S3 may deliver an event twice; the second time the same thumbnail is written over the first.
+
+A folder of ``buckets/`` stands for the bucket of its name, so that no account is needed to try it.
 """
 
+import functools
 import os
 from pathlib import Path
 from typing import Any
@@ -13,12 +16,7 @@ import png
 
 LONGEST_SIDE = 128
 THUMBNAILS = os.environ["THUMBNAILS"]
-BUCKETS = os.environ.get("BUCKETS")
-
-if not BUCKETS:
-    import boto3  # Lambda brings it along.
-
-    s3 = boto3.client("s3")
+FOLDERS = Path(__file__).parent / "buckets"
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, list[str]]:
@@ -32,28 +30,33 @@ def handler(event: dict[str, Any], context: object) -> dict[str, list[str]]:
             # It won't get better: an exception would only make Lambda try again.
             print(f"skipped s3://{bucket}/{key}: {error}")
             continue
-        write(THUMBNAILS, key, thumbnail)
-        print(f"s3://{bucket}/{key} -> s3://{THUMBNAILS}/{key} ({len(thumbnail)} bytes)")
+        target = write(bucket, key, thumbnail)
+        print(f"s3://{bucket}/{key} -> {target} ({len(thumbnail)} bytes)")
         made.append(key)
     return {"thumbnails": made}
 
 
 def read(bucket: str, key: str) -> bytes:
-    if BUCKETS:
-        return _path(bucket, key).read_bytes()
-    return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    if (FOLDERS / bucket).is_dir():
+        return (FOLDERS / bucket / key).read_bytes()
+    return s3().get_object(Bucket=bucket, Key=key)["Body"].read()
 
 
-def write(bucket: str, key: str, content: bytes) -> None:
-    if BUCKETS:
-        path = _path(bucket, key)
-        if not os.access(Path(__file__).parent / BUCKETS, os.W_OK):
-            path = Path("/tmp", bucket, key)  # Code is read-only on Lambda, and in its images.
+def write(bucket: str, key: str, content: bytes) -> str:
+    """Writes the thumbnail of a picture of ``bucket``; where to."""
+    if (FOLDERS / bucket).is_dir():
+        # Code is read-only on Lambda, and in its images.
+        folder = FOLDERS if os.access(FOLDERS, os.W_OK) else Path("/tmp")
+        path = folder / "thumbnails" / key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    else:
-        s3.put_object(Bucket=bucket, Key=key, Body=content, ContentType="image/png")
+        return str(path)
+    s3().put_object(Bucket=THUMBNAILS, Key=key, Body=content, ContentType="image/png")
+    return f"s3://{THUMBNAILS}/{key}"
 
 
-def _path(bucket: str, key: str) -> Path:
-    return Path(__file__).parent / BUCKETS / bucket / key
+@functools.cache
+def s3():
+    import boto3  # Lambda brings it along.
+
+    return boto3.client("s3")

@@ -13,7 +13,7 @@ EVENT = json.loads((PROJECT / "events" / "upload.json").read_text())
 @pytest.fixture
 def buckets(tmp_path):
     """Those of a copy of the project, so that a test starts with no thumbnail."""
-    ignored = shutil.ignore_patterns(".*", "photos-thumbnails")
+    ignored = shutil.ignore_patterns(".*", "thumbnails")
     shutil.copytree(PROJECT, tmp_path / "project", ignore=ignored)
     return tmp_path / "project" / "src" / "buckets"
 
@@ -28,7 +28,7 @@ def test_a_picture_becomes_a_small_picture(fn, buckets):
     result = fn.invoke("thumbnail", EVENT)
     assert result.function_error is None, result.log
     assert result.json() == {"thumbnails": ["in/sample.png"]}
-    thumbnail = (buckets / "photos-thumbnails" / "in" / "sample.png").read_bytes()
+    thumbnail = (buckets / "thumbnails" / "in" / "sample.png").read_bytes()
     assert thumbnail.startswith(b"\x89PNG")
     assert struct.unpack_from(">II", thumbnail, 16) == (120, 80)  # from 480 x 320
 
