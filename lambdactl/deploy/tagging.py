@@ -8,6 +8,7 @@ knows, and looks at each before it believes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -87,6 +88,15 @@ def arns(context: Context, service: str) -> Iterator[str]:
     for arn in context.account.once("tagged", lambda: _all(context)):
         if arn.split(":")[2] == service:
             yield arn
+
+
+def names(context: Context, service: str, section: str) -> list[str]:
+    """Names in AWS of all that may be ours of one service: by tags, and those of the section of the
+    manifest (``queues``), which the listing may not know yet. Whoever asks looks at the owner."""
+    naming = context.naming
+    found = {re.split("[:/]", arn)[-1] for arn in arns(context, service)}
+    own = getattr(naming.app.resources, section)
+    return sorted(found | {naming.owned_name(section, key) for key in own})
 
 
 def _all(context: Context) -> tuple[str, ...]:

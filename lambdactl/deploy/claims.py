@@ -1,0 +1,53 @@
+"""A note that something is about to be made, for what may lie there for a moment without its tags.
+
+AWS takes the tags of a bucket or a stream with the call that makes it; older endpoints and those
+that stand in for AWS do not keep them. Whoever is killed between that call and the next would leave
+something that looks like somebody else's. So the note comes first, as a parameter of Systems
+Manager beside the lock, and goes when the tags are there
+(https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+
+from lambdactl.deploy.faults import allowed
+from lambdactl.deploy.model import Context
+
+_NOT_FOUND = "ParameterNotFound"
+
+
+@contextlib.contextmanager
+def claim(context: Context, address: str) -> Iterator[None]:
+    """Hold a claim on ``address`` while the block makes it. What breaks off leaves the claim."""
+    context.account.client("ssm").put_parameter(
+        Name=_name(context, address),
+        Value=address,
+        Type="String",
+        Description="lambdactl is making this",
+        Overwrite=True,
+    )
+    yield
+    release(context, address)
+
+
+def release(context: Context, address: str) -> None:
+    with allowed(_NOT_FOUND):
+        context.account.client("ssm").delete_parameter(Name=_name(context, address))
+
+
+def claimed(context: Context, address: str) -> bool:
+    """Whether a deployment of this service and stage was about to make it."""
+    with allowed(_NOT_FOUND):
+        context.account.client("ssm").get_parameter(Name=_name(context, address))
+        return True
+    return False
+
+
+def _name(context: Context, address: str) -> str:
+    kind, _, name = address.partition(":")
+    parts = (context.naming.service, context.naming.stage, "claims", kind, name)
+    # Letters, digits and .-_ are all that a part of such a name may have.
+    return "/lambdactl/" + "/".join(re.sub(r"[^A-Za-z0-9_.-]", "-", part) for part in parts)
