@@ -106,6 +106,7 @@ def carry_out(
     applied: Applied | None = None
     code = errors.EXIT_OK
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_ending_in_order())
         held = None
         if asked.sure or (asking and deploy_options.interactive()):
             held = stack.enter_context(lock.held(context, asked.command, break_it=asked.break_lock))
@@ -128,6 +129,25 @@ def carry_out(
     if applied is not None:
         code = _finish(applied, stop, command=asked.command)
     return plan, code
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Inside, what ends the process lets go of the lock first."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = {
+        number: signal.signal(number, end)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) != signal.SIG_IGN
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _apply(context: Context, plan: Plan, lock: Lock, parallel: int) -> tuple[Applied, Stop]:
@@ -169,8 +189,8 @@ def _finish(applied: Applied, stop: Stop, *, command: str) -> int:
         click.echo(summary, err=True)
         return errors.EXIT_OK
     click.echo(f"{summary}; `lambdactl {command}` goes on from here", err=True)
-    if stop.reason is not None and not failed:
-        return stop.code
+    if not failed:
+        return stop.code if stop.reason is not None else errors.EXIT_LOCKED
     return _code(codes)
 
 

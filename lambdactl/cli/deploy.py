@@ -68,12 +68,11 @@ def deploy(
             "--plan applies a plan, and --dry-run and --plan-out change nothing",
             hint="leave one of them out",
         )
-    app = source.load(aws)
     agreed = saved.read(plan_file) if plan_file is not None else None
+    context = source.context(aws)
+    app = context.naming.app
     if agreed is not None:
         names = saved.check(agreed, app, names)
-    # To learn after a long build that the session has expired would be late.
-    context = aws.context(app)
     built = deploy_options.build(app, names, options)
 
     def make() -> Plan:

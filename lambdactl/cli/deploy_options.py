@@ -36,24 +36,47 @@ class ManifestOptions:
     env_files: tuple[Path, ...]
     parameters: Mapping[str, str]
 
-    def load(self, aws: AwsOptions) -> App:
-        """The app, for the Region that is deployed to. Warnings are told.
+    def context(self, aws: AwsOptions) -> Context:
+        """The app in its account. Warnings are told.
 
         :raises ManifestError: with all problems.
+        :raises CredentialsError: there are none, or AWS does not know them.
         """
-        from lambdactl import manifest
+        from lambdactl.deploy.model import Context
+        from lambdactl.deploy.naming import NO_STAGE, Naming
 
-        app = manifest.load(
-            self.manifest,
-            stage=self.stage,
-            env=aws.environment(os.environ),
-            env_files=self.env_files,
-            parameters=self.parameters,
-        )
+        shell = aws.environment(os.environ)
+        app = self._load(shell)
         for problem in app.warnings:
             if problem.code != "not-built":
                 params.warn(f"{problem.where}: {problem.message}")
-        return app
+        # To learn after a long build that the session has expired would be late.
+        context = aws.context(app)
+        if app.source is None or not _is_template(app.source):
+            return context
+        # What a template says may depend on where it is deployed to.
+        naming = context.naming
+        stack = naming.service if naming.stage == NO_STAGE else f"{naming.service}-{naming.stage}"
+        place = {
+            "AWS_REGION": naming.region,
+            "AWS_ACCOUNT_ID": naming.account,
+            "AWS_SAM_STACK_NAME": shell.get("AWS_SAM_STACK_NAME") or stack,
+        }
+        app = self._load({**shell, **place})
+        return Context(
+            context.account, Naming(app, naming.partition, naming.region, naming.account)
+        )
+
+    def _load(self, shell: Mapping[str, str]) -> App:
+        from lambdactl import manifest
+
+        return manifest.load(
+            self.manifest,
+            stage=self.stage,
+            env=shell,
+            env_files=self.env_files,
+            parameters=self.parameters,
+        )
 
 
 def manifest_options(command: F) -> F:
@@ -65,6 +88,12 @@ def manifest_options(command: F) -> F:
         return command(*arguments, source=ManifestOptions(**own), **rest)
 
     return params.manifest_options(cast(F, bundled))
+
+
+def _is_template(path: Path) -> bool:
+    from lambdactl.manifest import source
+
+    return source.is_template(source.read(path))
 
 
 output_option = click.option(

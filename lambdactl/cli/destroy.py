@@ -35,7 +35,7 @@ def destroy(
     from lambdactl.cli import applying
     from lambdactl.deploy import planning
 
-    context = aws.context(source.load(aws))
+    context = source.context(aws)
     naming = context.naming
     _, code = applying.carry_out(
         context,

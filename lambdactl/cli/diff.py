@@ -37,9 +37,8 @@ def diff(
     """
     from lambdactl.cli import applying
 
-    app = source.load(aws)
-    context = aws.context(app)
-    built = deploy_options.build(app, names, options)
+    context = source.context(aws)
+    built = deploy_options.build(context.naming.app, names, options)
     plan, code = applying.carry_out(
         context,
         lambda: deploy_options.plan(context, names, built, parallel=parallel),

@@ -66,11 +66,13 @@ def summary(plan: Plan) -> str:
     """How many steps there are of each action."""
     same = f"{len(plan.unchanged)} unchanged"
     if not plan.steps:
-        return f"Nothing to do: {same}."
+        return f"Nothing to do: {same}." if plan.unchanged else "Nothing to do: nothing is there."
     counts = [f"{count} {_VERBS[action]}" for action, count in plan.counts.items()]
+    if plan.unchanged:
+        counts.append(same)
     drifted = sum(any(change.drift for change in step.changes) for step in plan.steps)
     drift = f" {drifted} changed by hand since the last deployment." if drifted else ""
-    return f"Plan: {', '.join([*counts, same])}.{drift}"
+    return f"Plan: {', '.join(counts)}.{drift}"
 
 
 def title(step: Step) -> str:

@@ -95,6 +95,8 @@ class _Run:
                 stack.callback(self._ended.set)
                 while len(results) < len(steps):
                     reason = reason or self._stopped()
+                    if reason is not None:
+                        self._ended.set()
                     if reason is None:
                         for id_, step in steps.items():
                             if id_ not in begun and id_ not in results and not waiting[id_]:

@@ -203,8 +203,8 @@ def _refused(
     if word in _THROTTLED:
         return AwsError(
             f"{doing}: AWS throttles the account: {_said(error)}",
-            hint="run the command again in a while, it goes on from there; with fewer `--jobs` "
-            "it asks more slowly",
+            hint="run the command again in a while, it goes on from there; with a lower "
+            "`--parallel` it asks more slowly",
         )
     if word in _TAKEN:
         return TakenError(text, where=where, hint="give yours another `name:` in the manifest")

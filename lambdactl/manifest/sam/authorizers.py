@@ -14,7 +14,7 @@ from lambdactl.manifest.document import Node
 from lambdactl.manifest.sam.draft import Draft, Fields, Place, truth
 from lambdactl.manifest.sam.fronts import Front
 from lambdactl.manifest.sam.targets import target_of, uri_target
-from lambdactl.manifest.sam.template import ACCOUNT, Resource
+from lambdactl.manifest.sam.template import Resource
 from lambdactl.manifest.sam.values import made, members, resource_of, text_of
 
 _REST = (
@@ -251,5 +251,5 @@ def _function(draft: Draft, node: Node) -> Node:
     if found is not None:
         return made(found[0], node)
     name = re.sub("[^A-Za-z0-9_-]+", "-", node.text).strip("-")[:64] or "unknown"
-    region = draft.template.region
-    return made(f"arn:aws:lambda:{region}:{ACCOUNT}:function:{name}", node)
+    region, account = draft.template.region, draft.template.account
+    return made(f"arn:aws:lambda:{region}:{account}:function:{name}", node)

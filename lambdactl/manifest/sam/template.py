@@ -237,18 +237,26 @@ class Template:
 
         return region(self.env)
 
+    @cached_property
+    def account(self) -> str:
+        """What ``AWS::AccountId`` is
+        (https://docs.aws.amazon.com/sdkref/latest/guide/feature-account-endpoints.html)."""
+        return self.env.get("AWS_ACCOUNT_ID") or ACCOUNT
+
     def pseudo(self, name: str) -> str:
-        """The value of a pseudo parameter that is a text.
+        """The value of a pseudo parameter that is a text. The stack's name is that which SAM's
+        own tests are given.
         https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html
         """
         china, gov = self.region.startswith("cn-"), self.region.startswith("us-gov-")
+        stack = self.env.get("AWS_SAM_STACK_NAME") or "local"
         return {
-            "AWS::AccountId": ACCOUNT,
+            "AWS::AccountId": self.account,
             "AWS::Partition": "aws-cn" if china else "aws-us-gov" if gov else "aws",
             "AWS::Region": self.region,
-            "AWS::StackId": f"arn:aws:cloudformation:{self.region}:{ACCOUNT}:stack/local/"
+            "AWS::StackId": f"arn:aws:cloudformation:{self.region}:{self.account}:stack/{stack}/"
             "51af3dc0-da77-11e4-872e-1234567db123",
-            "AWS::StackName": "local",
+            "AWS::StackName": stack,
             "AWS::URLSuffix": "amazonaws.com.cn" if china else "amazonaws.com",
         }[name]
 
