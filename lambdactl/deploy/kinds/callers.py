@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from lambdactl.deploy.desired.grants import statement_id
+from lambdactl.deploy.kinds import tagging
 from lambdactl.deploy.kinds.permissions import Permission, statements
-from lambdactl.deploy.marks import joined, split
+from lambdactl.deploy.marks import joined, split, state
 from lambdactl.deploy.model import Context
 
 _PERMISSIONS = Permission()
@@ -61,6 +62,10 @@ def caller_of(context: Context, target: str, words: str) -> Caller | None:
     """
     owner = called(target)
     if owner is None or not target.startswith(context.naming.arn("lambda", "function:")):
+        return None
+    tags = (state(context, split(owner)[0]) or {}).get("Tags") or {}
+    if tagging.owner(tags) != context.naming.owner:
+        # Another service's permissions are called the same.
         return None
     statement = statement_id(words)
     return _caller(context, owner, statement) if statement in statements(context, owner) else None
