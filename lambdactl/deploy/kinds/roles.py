@@ -36,12 +36,13 @@ class Role:
             role = iam.get_role(RoleName=name)["Role"]
             tags = tagging.mapping(role.get("Tags", ()))
             owner = tagging.owner(tags)
-            # What is somebody else's is not looked into: it may not be allowed to be.
-            mine = owner == context.naming.owner
+            # What is somebody else's is not looked into. Without a hash its making broke off: then
+            # nothing of it is as it should be.
+            whole = owner == context.naming.owner and tagging.deployed(tags) is not None
             return Live(
                 kind=self.name,
                 name=name,
-                properties=_properties(iam, role) if mine else {},
+                properties=_properties(iam, role) if whole else {},
                 outputs=_outputs(role),
                 owner=owner,
                 hash=tagging.deployed(tags),
@@ -71,8 +72,9 @@ class Role:
             if live is None or live.owner != context.naming.owner:
                 raise
             return self.update(context, resource, live, frozenset(wanted))
-        nothing = Live(self.name, resource.name, {"managed": [], "policy": None}, _outputs(role))
-        return self.update(context, resource, nothing, frozenset({"policy", "managed"}))
+        nothing = Live(self.name, resource.name, {}, _outputs(role))
+        missing = frozenset(key for key in ("policy", "managed") if wanted[key])
+        return self.update(context, resource, nothing, missing)
 
     def update(
         self, context: Context, resource: Resource, live: Live, changed: frozenset[str]
@@ -90,9 +92,9 @@ class Role:
                 with allowed("NoSuchEntity"):
                     iam.delete_role_permissions_boundary(RoleName=name)
         # New permissions come before old ones go: a function that runs loses none that it keeps.
-        before = set(live.properties["managed"])
+        attached = _attached(iam, name) if "managed" in changed else []
         if "managed" in changed:
-            for policy in sorted(set(wanted["managed"]) - before):
+            for policy in sorted(set(wanted["managed"]) - {policy_name(arn) for arn in attached}):
                 _attach(context, resource, policy)
         if "policy" in changed:
             if wanted["policy"] is not None:
@@ -101,11 +103,10 @@ class Role:
             else:
                 with allowed("NoSuchEntity"):
                     iam.delete_role_policy(RoleName=name, PolicyName=POLICY)
-        if "managed" in changed and before - set(wanted["managed"]):
-            for arn in _attached(iam, name):
-                if policy_name(arn) not in wanted["managed"]:
-                    with allowed("NoSuchEntity"):
-                        iam.detach_role_policy(RoleName=name, PolicyArn=arn)
+        for arn in attached:
+            if policy_name(arn) not in wanted["managed"]:
+                with allowed("NoSuchEntity"):
+                    iam.detach_role_policy(RoleName=name, PolicyArn=arn)
         iam.tag_role(RoleName=name, Tags=tagging.pairs(tagging.of(context, resource)))
         return live.outputs
 
