@@ -24,7 +24,7 @@ _KEY_LENGTH = 128
 def state(context: Context, function: str) -> Mapping[str, Any] | None:
     """What GetFunction says of a function, asked once; None: there is none.
 
-    Whoever changes the function has to forget ``function:<name>``.
+    Whoever changes the function has to forget ``function:<name>/``.
 
     :param function: its name in AWS.
     """
@@ -37,7 +37,7 @@ def state(context: Context, function: str) -> Mapping[str, Any] | None:
             return found
         return None
 
-    return context.account.once(f"function:{function}", ask)
+    return context.account.once(f"function:{function}/", ask)
 
 
 def joined(function: str, qualifier: str | None) -> str:
@@ -68,7 +68,7 @@ def mark(context: Context, kind: str, function: str, qualifier: str | None, dige
         Resource=context.naming.arn("lambda", f"function:{function}"),
         Tags={_key(kind, qualifier): value},
     )
-    context.account.forget(f"function:{function}")
+    context.account.forget(f"function:{function}/")
 
 
 def unmark(context: Context, kind: str, function: str, qualifier: str | None) -> None:
@@ -77,7 +77,7 @@ def unmark(context: Context, kind: str, function: str, qualifier: str | None) ->
             Resource=context.naming.arn("lambda", f"function:{function}"),
             TagKeys=[_key(kind, qualifier)],
         )
-    context.account.forget(f"function:{function}")
+    context.account.forget(f"function:{function}/")
 
 
 def marked(context: Context, kind: str, function: str) -> dict[str | None, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from lambdactl.deploy.desired import Wanted
+from lambdactl.deploy.desired import Wanted, functions, layers
 from lambdactl.deploy.model import Ref, Resource, digest, refs
 from lambdactl.manifest.features import Alias
 from lambdactl.manifest.model import Function
@@ -27,15 +27,11 @@ NOT_VERSIONED = frozenset(
 
 def resources(wanted: Wanted) -> Iterable[Resource]:
     """Versions of the functions that publish any, and all aliases."""
-    publishing = {one.name for one in wanted.functions if publishes(one)}
+    publishing = [one.name for one in wanted.functions if publishes(one)]
     if publishing:
-        from lambdactl.deploy.desired import functions as desired_functions
-        from lambdactl.deploy.desired import layers as desired_layers
-
-        made = [*desired_layers.resources(wanted), *desired_functions.resources(wanted)]
-        known = {one.address: one for one in made}
-        for name in sorted(publishing):
-            yield _version(wanted, name, known)
+        known = {one.address: one for one in layers.resources(wanted)}
+        for name in publishing:
+            yield _version(functions.resource(wanted, name), known)
     for function in wanted.functions:
         for name, alias in function.aliases.items():
             yield _alias(wanted, function, name, alias)
@@ -51,15 +47,13 @@ def publishes(function: Function) -> bool:
     )
 
 
-def _version(wanted: Wanted, name: str, known: Mapping[str, Resource]) -> Resource:
-    aws_name = wanted.naming.function(name)
-    function = known[f"function:{aws_name}"]
+def _version(function: Resource, known: Mapping[str, Resource]) -> Resource:
     return Resource(
         kind="version",
-        name=aws_name,
+        name=function.name,
         properties={"of": versioned(function, known)},
         needs=(function.address,),
-        function=name,
+        function=function.function,
         where=function.where,
     )
 
