@@ -126,8 +126,8 @@ def shift(
     except _GoneWrong as reason:
         _go_back(one, str(reason))
     except (BotoCoreError, ClientError) as error:
-        if patience(error):
-            # Whoever takes the step tries again, and goes on from here.
+        # What is worth another try is tried again by whoever takes the step, and goes on from here.
+        if patience(error) or (not reached and _read(context, function, alias) == found):
             raise
         # Nobody watches any longer.
         _go_back(one, f"{type(error).__name__}: {message(error)}", error)
