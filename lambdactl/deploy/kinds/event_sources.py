@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from lambdactl.deploy.faults import allowed, code, message
 from lambdactl.deploy.kinds import event_source_shape as shape
-from lambdactl.deploy.kinds.function_shape import presumed
+from lambdactl.deploy.kinds.function_imitation import presumed
 from lambdactl.deploy.marks import joined, state
 from lambdactl.deploy.model import HASH, SERVICE, STAGE, Context, Live, Resource
 from lambdactl.deploy.waiting import until

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from lambdactl.deploy.model import HASH, SERVICE, STAGE
+from lambdactl.deploy import tagging
 
 ALSO = "lambdactl:also"
 """The tag with names of settings that ``GetFunction`` does not tell and that are not at their
@@ -19,33 +19,12 @@ default: only these are asked for, so that an ordinary function takes one call t
 CODE = "lambdactl:code"
 """The tag that says what the code was made of, where its hash does not: an archive in S3, an
 image. After it stands the ``CodeSha256`` that came of it."""
-OWN_TAGS = frozenset({SERVICE, STAGE, HASH, ALSO, CODE})
 
 Properties = Mapping[str, Any]
 
 COMPLETE = "complete"
 SUCCESSFUL = "successful"
 IN_PROGRESS = "in progress"
-
-ALWAYS_TOLD = frozenset(
-    {
-        "package",
-        "code_sha256",
-        "image",
-        "s3",
-        "description",
-        "handler",
-        "memory_mb",
-        "role",
-        "runtime",
-        "timeout_s",
-        "vpc",
-        "environment",
-        "layers",
-        "tags",
-    }
-)
-"""What even an imitation of AWS tells as it is; see :func:`presumed`."""
 
 
 def properties(answer: Properties) -> dict[str, Any]:
@@ -98,25 +77,11 @@ def properties(answer: Properties) -> dict[str, Any]:
         "accelerator_memory_gb": (found.get("AcceleratorConfig") or {}).get(
             "AcceleratorMemorySize"
         ),
-        "tags": {key: value for key, value in tags.items() if not key.startswith("lambdactl:")},
+        "tags": tagging.users(tags),
         "reserved_concurrency": (answer.get("Concurrency") or {}).get(
             "ReservedConcurrentExecutions"
         ),
     }
-
-
-def presumed(answer: Properties, names: Iterable[str]) -> frozenset[str]:
-    """Names of properties whose values are not to be trusted.
-
-    Lambda tells the ``LoggingConfig`` of each function
-    (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html). What
-    does not is an imitation, for tests or on a developer's machine, and forgets more than that:
-    what it leaves out would be a change of each deployment.
-    """
-    if "LoggingConfig" in answer["Configuration"]:
-        return frozenset()
-    told = ALWAYS_TOLD | ({"reserved_concurrency"} if answer.get("Concurrency") else set())
-    return frozenset(names) - told
 
 
 def _created(found: Properties) -> str:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from lambdactl.artifacts.model import Artifact
 from lambdactl.deploy import code_upload, tagging
 from lambdactl.deploy.faults import allowed, code, message
+from lambdactl.deploy.kinds import function_imitation as imitation
 from lambdactl.deploy.kinds import function_shape as shape
 from lambdactl.deploy.kinds.function_extras import EXTRAS
 from lambdactl.deploy.model import Context, Live, Resource
@@ -25,6 +26,9 @@ WAIT_S, WAITS = 1.0, 300
 """As botocore's waiters ``function_active_v2`` and ``function_updated_v2``."""
 
 _CODE = frozenset({"code_sha256", "s3", "image", "architecture", "source_kms_key"})
+_ALSO, _TOLD, _CONFIGURATION = "tagged also", "tagged told", "configuration"
+"""What a live function's properties hold beyond those of a wanted one: what these tags say, and
+what Lambda has answered."""
 _UNFINISHED = "unfinished"
 """In place of a hash, until all that belongs to a function is done."""
 
@@ -90,7 +94,7 @@ class Functions:
             context.account.forget(_key(resource.name))
         arn = str(answer["FunctionArn"])
         settled = _settle(context, resource.name, answer, of="State")
-        if later:
+        if later or imitation.is_one(settled):
             changed = extras - {"code_signing"} | {"reserved_concurrency"}
             self._beside(context, resource, arn, frozenset(changed), {}, settled)
         return _outputs(arn, resource.name)
@@ -121,7 +125,7 @@ class Functions:
         wanted, before = resource.properties, live.properties
         arn = live.outputs["arn"]
         client = context.account.client("lambda")
-        answer: Mapping[str, Any] = {}
+        answer: Mapping[str, Any] = before[_CONFIGURATION]
         try:
             if before.get("last_update") == shape.IN_PROGRESS:
                 answer = _settle(context, resource.name, None, of="LastUpdateStatus", strict=False)
@@ -141,8 +145,6 @@ class Functions:
                     **_code(context, resource),
                 )
                 answer = _settle(context, resource.name, answer, of="LastUpdateStatus")
-            if not answer:
-                answer = {"CodeSha256": live.outputs["code_sha256"]}
             self._beside(context, resource, arn, changed, before, answer)
         finally:
             context.account.forget(_key(resource.name))
@@ -187,8 +189,12 @@ class Functions:
             tags[shape.CODE] = f"{source} {answer['CodeSha256']}"
         client.tag_resource(Resource=arn, Tags=tags)
         gone = set(before.get("tags", ())) - set(wanted["tags"])
-        if not extras and (due or before.get("also")):
+        if not extras and (due or before.get(_ALSO)):
             gone.add(shape.ALSO)
+        if imitation.is_one(answer):
+            told = imitation.reminder(wanted, _default(resource.name))
+            tags |= told
+            gone |= set(before.get(_TOLD, ())) - set(told)
         if gone:
             client.untag_resource(Resource=arn, TagKeys=sorted(gone))
 
@@ -232,6 +238,11 @@ def upload(context: Context, live: Live, function: str, artifact: Artifact) -> N
         context.account.forget(_key(live.name))
 
 
+def _default(name: str) -> dict[str, Any]:
+    """A function of which nothing is known but its name."""
+    return shape.properties({"Configuration": {"FunctionName": name}})
+
+
 def _key(name: str) -> str:
     return f"function:{name}/"
 
@@ -251,24 +262,29 @@ def _answer(context: Context, name: str) -> Mapping[str, Any] | None:
 
 def _live(context: Context, name: str, answer: Mapping[str, Any]) -> Live:
     tags = answer.get("Tags") or {}
-    properties = shape.properties(answer)
+    forgets = imitation.is_one(answer["Configuration"])
+    properties = shape.properties(imitation.trusted(answer) if forgets else answer)
+    if forgets:
+        properties.update(imitation.remembered(tags))
     also = frozenset(tags.get(shape.ALSO, "").split())
     owner = tagging.owner(tags)
     client = context.account.client("lambda")
     for extra, how in EXTRAS.items():
         asked = extra in also and owner == context.naming.owner
         properties[extra] = how.get(client, name) if asked else how.default
+    properties[_ALSO] = sorted(also)
+    properties[_TOLD] = sorted(key for key in tags if key.startswith(imitation.TOLD))
+    properties[_CONFIGURATION] = answer["Configuration"]
     found = answer["Configuration"]
     arn = str(found["FunctionArn"])
     return Live(
         kind="function",
         name=name,
-        properties={**properties, "also": sorted(also)},
-        outputs={**_outputs(arn, name), "code_sha256": str(found.get("CodeSha256", ""))},
+        properties=properties,
+        outputs=_outputs(arn, name),
         owner=owner,
         hash=tagging.deployed(tags),
         needs=_uses(context, properties),
-        presumed=shape.presumed(answer, properties),
     )
 
 
