@@ -35,6 +35,8 @@ MAX_ASYNC_BYTES = 1024 * 1024
 MAX_CONTEXT_BYTES = 3583
 """Base64 of the client context (API_Invoke)."""
 
+_PIECES = "application/octet-stream"
+"""What a stream is made of isn't told: its type is that of the stream."""
 _REPORT = re.compile(r"^REPORT RequestId: \S+(.*)$", re.MULTILINE)
 _FIELD = re.compile(r"\t([A-Z][A-Za-z ]+): ([^\t\n]+)")
 
@@ -110,14 +112,13 @@ class RemoteInvoker:
         answer = self._client().invoke_with_response_stream(
             **self._asked(invocation), LogType="Tail"
         )
-        content_type = answer.get("ResponseStreamContentType") or "application/octet-stream"
         payload, end = bytearray(), {}
         assert invocation.on_chunk is not None
         for event in answer["EventStream"]:
             if "PayloadChunk" in event:
                 chunk = event["PayloadChunk"]["Payload"]
                 payload += chunk
-                invocation.on_chunk(content_type, chunk)
+                invocation.on_chunk(_PIECES, chunk)
             elif "InvokeComplete" in event:
                 end = event["InvokeComplete"]
         failed = end.get("ErrorCode")
@@ -131,7 +132,7 @@ class RemoteInvoker:
             log_of(end),
             time.perf_counter() - begun,
             "Unhandled" if failed else None,
-        )._replace(streamed=True, content_type=content_type)
+        )._replace(streamed=True, content_type=_PIECES)
 
     def _typed(self, invocation: Invocation, kind: str) -> str:
         asked = self._asked(invocation)

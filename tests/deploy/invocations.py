@@ -119,7 +119,6 @@ def _invoked(call: Call, answer: Answer, streams: bool) -> Sent:
     log = base64.b64encode(answer.log.encode()).decode()
     if streams:
         headers += [("Content-Type", "application/vnd.amazon.eventstream")]
-        headers += [("X-Amzn-Response-Stream-Content-Type", "text/plain")]
         chunks = answer.chunks or (json.dumps(answer.payload).encode(),)
         end: dict[str, str] = {"LogResult": log}
         if answer.broken is not None:
