@@ -1,9 +1,9 @@
-"""``lambdactl list``: the functions, triggers and layers of the manifest as tables."""
+"""``lambdactl list``: the functions, triggers, layers and resources of the manifest as tables."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +56,7 @@ def list_(
     parameters: Mapping[str, str],
     output: str,
 ) -> None:
-    """Show the functions, triggers and layers of the manifest."""
+    """Show the functions, triggers, layers and resources of the manifest."""
     from lambdactl.manifest import load
 
     app = load(manifest, stage=stage, env_files=env_files, parameters=parameters)
@@ -69,6 +69,7 @@ def list_(
     table("Functions", header, _functions(app))
     table("Triggers", ("FUNCTION", "KIND", "SOURCE"), _triggers(app))
     table("Layers", ("NAME", "PATH", "RUNTIMES", "USED BY"), _layers(app))
+    table("Resources", ("KIND", "NAME", "SETTINGS"), _resources(app))
     table("State machines", ("NAME", "TYPE", "DEFINITION"), _state_machines(app))
 
 
@@ -108,6 +109,30 @@ def _layers(app: App) -> list[tuple[str, ...]]:
     ]
 
 
+def _owned(app: App) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Everything of the ``resources`` section, by kind, without what is left at its default."""
+    from dataclasses import MISSING, asdict, fields
+
+    for section in fields(app.resources):
+        for one in getattr(app.resources, section.name).values():
+            values = asdict(one)
+            del values["where"]
+            for field in fields(one):
+                empty = field.default_factory() if field.default_factory is not MISSING else None
+                if field.name != "name" and values.get(field.name) in (field.default, empty):
+                    values.pop(field.name, None)
+            yield section.name.removesuffix("s"), values
+
+
+def _resources(app: App) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for kind, values in _owned(app):
+        name = values.pop("name")
+        settings = " ".join(f"{field}={_word(value)}" for field, value in values.items())
+        rows.append((kind, name, settings or "-"))
+    return rows
+
+
 def _state_machines(app: App) -> list[tuple[str, ...]]:
     return [
         (
@@ -138,7 +163,7 @@ def _summary(trigger: Trigger) -> str:
 
 def _word(value: Any) -> str:
     if isinstance(value, tuple):
-        return ",".join(map(str, value))
+        return ",".join(_word(one) for one in value)
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
@@ -161,6 +186,7 @@ def _document(app: App) -> dict[str, Any]:
                 "code": _code(function.code, app.root),
                 "layers": list(function.layers),
                 "url": function.url is not None,
+                "release": asdict(function.release) if function.release else None,
             }
             for function in app.functions.values()
         ],
@@ -187,6 +213,7 @@ def _document(app: App) -> dict[str, Any]:
             }
             for layer in app.layers.values()
         ],
+        "resources": [{"kind": kind, **values} for kind, values in _owned(app)],
         "state_machines": [
             {
                 "name": machine.name,

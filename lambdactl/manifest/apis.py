@@ -141,6 +141,8 @@ class Route:
     source_ips: tuple[str, ...] = ()
     priority: int | None = None
     multi_value_headers: bool = False
+    listener: str | None = None
+    """ARN of the listener that it is a rule of."""
     where: Location | None = None
     """Where the manifest says so."""
 

@@ -55,6 +55,17 @@ def resources(values: Values, document: Node, locate: Locate) -> Resources:
     )
 
 
+def joined(first: Resources, second: Resources) -> Resources:
+    """What both have, of the same key that of ``first``."""
+    return Resources(
+        queues={**second.queues, **first.queues},
+        topics={**second.topics, **first.topics},
+        buckets={**second.buckets, **first.buckets},
+        tables={**second.tables, **first.tables},
+        streams={**second.streams, **first.streams},
+    )
+
+
 def _queue(key: str, fields: Values, where: Location | None) -> Queue:
     return Queue(
         name=key,

@@ -106,6 +106,9 @@ class Reader:
     """Reads one manifest. What is peculiar to ``lambdactl.yaml`` is in ``compose``, ``prepared``
     and ``checker``."""
 
+    of_triggers = "error"
+    """The severity of triggers that AWS would refuse, and that run on this machine."""
+
     def __init__(self, file: Path, root: Path, stage: str | None, env: Mapping[str, str]) -> None:
         self.file = file
         self.shown = source.shown(file)
@@ -234,7 +237,7 @@ class Reader:
             check_together(functions, problems)
             check_apis(document, values, problems)
         build_rules.check_layers(document, values, problems)
-        check_resources(document, values, problems, self.stage)
+        check_resources(document, values, problems, self.stage, self.of_triggers)
         app = build.app(
             values,
             document,

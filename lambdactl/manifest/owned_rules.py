@@ -22,11 +22,16 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 def check_resources(
-    document: Node, values: Values, problems: Problems, stage: str | None = None
+    document: Node,
+    values: Values,
+    problems: Problems,
+    stage: str | None = None,
+    severity: str = "error",
 ) -> None:
     """Apply the rules of the ``resources`` section, and of triggers of what is in it.
 
     :param values: the normalised values of the whole manifest.
+    :param severity: of triggers that AWS would refuse, and that run on this machine.
     """
     if not values.get("resources"):
         return
@@ -46,7 +51,7 @@ def check_resources(
     for name, function in values.get("functions", {}).items():
         called = document.get("functions", name)
         if called is not None:
-            _triggers(called, function, values["resources"], problems)
+            _triggers(called, function, values["resources"], problems, severity)
 
 
 def is_fifo(key: str, fields: Values) -> bool:
@@ -198,7 +203,9 @@ def _together(document: Node, values: Values, problems: Problems) -> None:
             names.setdefault(name, key)
 
 
-def _triggers(node: Node, function: Values, owned: Values, problems: Problems) -> None:
+def _triggers(
+    node: Node, function: Values, owned: Values, problems: Problems, severity: str
+) -> None:
     items = node.get("triggers")
     if items is None or not isinstance(items.value, list):
         return
@@ -207,58 +214,60 @@ def _triggers(node: Node, function: Values, owned: Values, problems: Problems) -
             rule = _OF_TRIGGERS.get(kind)
             trigger = item.get(kind)
             if rule is not None and trigger is not None and isinstance(settings, dict):
-                rule(trigger, settings, function, owned, problems)
+                found = rule(trigger, settings, function, owned)
+                if found is not None:
+                    code, message, at, hint = found
+                    problems.add(code, message, at, hint, severity=severity)
 
 
-def _of_queue(
-    trigger: Node, settings: Values, function: Values, owned: Values, problems: Problems
-) -> None:
+_Fault = tuple[str, str, Node | None, str]
+
+
+def _of_queue(trigger: Node, settings: Values, function: Values, owned: Values) -> _Fault | None:
     """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html: a message must be
     hidden for as long as the function may take."""
     queue = owned.get("queues", {}).get(settings.get("queue"))
     timeout = function.get("timeout_s", 3)
-    if queue is not None and queue.get("visibility_timeout_s", timeout) < timeout:
-        problems.add(
-            "conflict",
-            f"its messages are hidden for {queue['visibility_timeout_s']} s, and the function may "
-            f"take {timeout} s: Lambda refuses this queue",
-            trigger.get("queue"),
-            f"six times the timeout is advised: `visibility_timeout: {6 * timeout}s`, or leave it "
-            "out",
-        )
+    if queue is None or queue.get("visibility_timeout_s", timeout) >= timeout:
+        return None
+    return (
+        "conflict",
+        f"its messages are hidden for {queue['visibility_timeout_s']} s, and the function may take "
+        f"{timeout} s: Lambda refuses this queue",
+        trigger.get("queue"),
+        f"six times the timeout is advised: `visibility_timeout: {6 * timeout}s`, or leave it out",
+    )
 
 
-def _of_topic(
-    trigger: Node, settings: Values, function: Values, owned: Values, problems: Problems
-) -> None:
+def _of_topic(trigger: Node, settings: Values, function: Values, owned: Values) -> _Fault | None:
     """https://docs.aws.amazon.com/sns/latest/dg/fifo-topic-message-delivery.html"""
     name = settings.get("topic")
     topic = owned.get("topics", {}).get(name)
-    if topic is not None and is_fifo(str(name), topic):
-        problems.add(
-            "conflict",
-            "a FIFO topic does not call functions",
-            trigger.get("topic"),
-            "subscribe a queue of yours, and let that trigger the function",
-        )
+    if topic is None or not is_fifo(str(name), topic):
+        return None
+    return (
+        "conflict",
+        "a FIFO topic does not call functions",
+        trigger.get("topic"),
+        "subscribe a queue of yours, and let that trigger the function",
+    )
 
 
-def _of_table(
-    trigger: Node, settings: Values, function: Values, owned: Values, problems: Problems
-) -> None:
+def _of_table(trigger: Node, settings: Values, function: Values, owned: Values) -> _Fault | None:
     """https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html"""
     name = settings.get("table")
     table = owned.get("tables", {}).get(name)
-    if table is not None and table.get("stream") is None:
-        problems.add(
-            "missing-field",
-            f"the table `{name}` in `resources` has no stream",
-            trigger.get("table"),
-            "give it one: `stream: new_and_old_images`",
-        )
+    if table is None or table.get("stream") is not None:
+        return None
+    return (
+        "missing-field",
+        f"the table `{name}` in `resources` has no stream",
+        trigger.get("table"),
+        "give it one: `stream: new_and_old_images`",
+    )
 
 
-_OF_TRIGGERS: Mapping[str, Callable[[Node, Values, Values, Values, Problems], None]] = {
+_OF_TRIGGERS: Mapping[str, Callable[[Node, Values, Values, Values], _Fault | None]] = {
     "sqs": _of_queue,
     "sns": _of_topic,
     "dynamodb": _of_table,

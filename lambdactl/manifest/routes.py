@@ -161,6 +161,7 @@ def _rule(settings: Mapping[str, Any], target: Any, where: Location | None) -> R
         source_ips=tuple(settings.get("source_ips", ())),
         priority=settings.get("priority"),
         multi_value_headers=settings.get("multi_value_headers", False),
+        listener=settings.get("listener"),
         where=where,
     )
 

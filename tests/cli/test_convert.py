@@ -80,7 +80,7 @@ def test_it_writes_a_manifest_beside_the_template(folder: Path) -> None:
     template = manifest.load()
     result = run("convert")
     assert result.stdout.splitlines() == ["wrote lambdactl.yaml", "wrote inline/Inline/index.py"]
-    assert "`DeploymentPreference` of `Fn` has no place in the manifest" in result.stderr
+    assert "`Fn` needs `AutoPublishAlias` for its `DeploymentPreference`" in result.stderr
     app = manifest.load()
     assert app.source == folder / "lambdactl.yaml"
     assert app.service == template.service
@@ -118,7 +118,7 @@ def test_it_writes_into_another_folder(folder: Path) -> None:
     assert document["manifest"] == "out/manifest.yaml"
     assert document["files"] == [str(folder / "out/inline/Inline/index.py")]
     assert document["lost"] == [
-        "template.yaml:13:7: `DeploymentPreference` of `Fn` has no place in the manifest"
+        "template.yaml:13:29: `Fn` needs `AutoPublishAlias` for its `DeploymentPreference`"
     ]
     app = manifest.load(Path("out/manifest.yaml"))
     assert app.function("Fn").code.path == folder / "src"

@@ -120,7 +120,12 @@ def _written(reader: _Recorder, template: Path) -> str:
     order = list(schema()["$defs"]["function"]["properties"])
     for each in reader.all():
         for section, entries in each.values().items():
-            document.setdefault(section, {}).update(entries)
+            known = document.setdefault(section, {})
+            for name, fields in entries.items():
+                if section == "resources":
+                    known[name] = {**fields, **known.get(name, {})}
+                else:
+                    known[name] = fields
     document["functions"] = {
         name: _Block(sorted(fields.items(), key=lambda item: order.index(item[0])))
         for name, fields in document.get("functions", {}).items()
@@ -128,7 +133,7 @@ def _written(reader: _Recorder, template: Path) -> str:
     body = yaml.dump(
         _escaped(document), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100
     )
-    body = re.sub(r"\n(?=(?:functions|layers|apis|state_machines):)", "\n\n", body)
+    body = re.sub(r"\n(?=(?:functions|layers|apis|resources|state_machines):)", "\n\n", body)
     address = schema()["$id"]
     return (
         f"# yaml-language-server: $schema={address}\n"

@@ -55,11 +55,17 @@ class Draft:
         """Files that a converted manifest needs beside it."""
         self.fronts: dict[str, Front] = {}
         """What the ``apis`` section says, by the names of the APIs."""
+        self.owned: dict[str, dict[str, Fields]] = {}
+        """What the ``resources`` section says, by kind (``queues``) and name."""
         self.unbuilt: set[str] = set()
         """Functions whose code is made by ``sam build``, and can't be looked into."""
 
     def fields(self, at: Place) -> Fields:
         return Fields(self, at)
+
+    def own(self, kind: str, name: str, fields: Fields) -> None:
+        """Something of the ``resources`` section; what is there already stays."""
+        self.owned.setdefault(kind, {}).setdefault(name, fields)
 
     def says(self, at: Place, field: str, word: str) -> None:
         """Messages at ``at`` call ``field`` by the template's ``word``."""

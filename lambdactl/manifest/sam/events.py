@@ -105,6 +105,7 @@ def _sns_over_sqs(draft: Draft, owner: Resource, name: str, queue: Node, at: Pla
     given = queue.get("QueueArn")
     if given is None:
         fields.put("queue", made(f"{owner.key}{name}Queue", queue), "SqsSubscription")
+        draft.own("queues", f"{owner.key}{name}Queue", draft.fields(queue.at))
     else:
         fields.put("queue", source_name(given, resource_of(given)), "QueueArn")
     fields.put("batch_size", queue.get("BatchSize"), "BatchSize")
@@ -208,6 +209,7 @@ def _delivery(draft: Draft, fields: Fields, node: Node, owner: Resource, name: s
     if arn is None:
         queue = text_of(letters.get("QueueLogicalId")) or f"{owner.key}{name}Queue"
         fields.put("dead_letter", made({"queue": queue}, letters), "DeadLetterConfig")
+        draft.own("queues", queue, draft.fields(letters.at))
     else:
         fields.put("dead_letter", destination(arn), "DeadLetterConfig")
 

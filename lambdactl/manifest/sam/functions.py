@@ -81,7 +81,6 @@ _OF_ONE = {
 }
 _LOST = (
     "AssumeRolePolicyDocument",
-    "DeploymentPreference",
     "PropagateTags",
     "RolePath",
     "VersionDeletionPolicy",
@@ -91,6 +90,7 @@ _RARE = frozenset(
     {
         "AutoPublishAlias",
         "CapacityProviderConfig",
+        "DeploymentPreference",
         "DurableConfig",
         "EventInvokeConfig",
         "FileSystemConfigs",

@@ -21,6 +21,10 @@ def put(draft: Draft, resource: Resource, fields: Fields) -> None:
     """Set the fields of the manifest for all of these properties."""
     alias = _versions(draft, resource, fields)
     _provisioned(draft, resource, fields, alias)
+    if "DeploymentPreference" in resource.properties.value:
+        from lambdactl.manifest.sam import releases
+
+        releases.put(draft, resource, fields, alias)
     invoke = resource.get("EventInvokeConfig")
     if invoke is not None:
         fields.nest("async", asynchronous(draft, invoke, resource.name), "EventInvokeConfig")
@@ -92,6 +96,8 @@ def asynchronous(draft: Draft, node: Node, function: str) -> Fields:
             form, name = _RESULTS[kind]
             made_by_sam = f"{function}EventInvokeConfig{side}{name}"
             fields.put(field, made({form: made_by_sam}, given), side)
+            if form in ("queue", "topic"):
+                draft.own(f"{form}s", made_by_sam, draft.fields(given.at))
         elif target is not None and kind in _RESULTS and resource_of(target) is None:
             # SAM asks for an ARN; where it is none, the type says what the name is of.
             is_arn = (text_of(target) or "").startswith("arn:")

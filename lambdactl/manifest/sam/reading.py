@@ -51,6 +51,15 @@ _GATEWAYS = (
     "AWS::Serverless::HttpApi",
     "AWS::Serverless::StateMachine",
 )
+_OWNED = (
+    "AWS::DynamoDB::Table",
+    "AWS::Kinesis::Stream",
+    "AWS::Logs::LogGroup",
+    "AWS::S3::Bucket",
+    "AWS::SNS::Topic",
+    "AWS::SQS::Queue",
+    "AWS::Serverless::SimpleTable",
+)
 _FIELD = "`([a-z_.]+)`"
 _DEPTH = 10
 
@@ -58,6 +67,8 @@ _DEPTH = 10
 class TemplateReader(Reader):
     """Reads one template. ``into`` is the folder that paths of the manifest are relative to;
     ``document`` is the manifest that the template amounts to, once it is read."""
+
+    of_triggers = "warning"
 
     def __init__(
         self,
@@ -127,6 +138,17 @@ class TemplateReader(Reader):
             replace(problem, severity="warning") if problem.code == "duplicate-key" else problem
             for problem in problems_
         )
+        if draft.owned:
+            from lambdactl.manifest.sam.owned import places
+
+            # What is wrong with a queue is AWS's to refuse: the functions run without it.
+            of_resources = places(self.document)
+            problems_ = tuple(
+                replace(problem, severity="warning")
+                if (problem.where.line, problem.where.column) in of_resources
+                else problem
+                for problem in problems_
+            )
         sound = tuple(name for name in report.sound if name not in draft.unbuilt)
         app = report.app
         for nested in self.reports:
@@ -255,6 +277,10 @@ def _manifest(draft: Draft) -> Node:
     result.nest("layers", layers)
     if fronts is not None:
         result.nest("apis", fronts)
+    if draft.owned or any(r.type.startswith(_OWNED) for r in template.resources.values()):
+        from lambdactl.manifest.sam import owned
+
+        result.nest("resources", owned.section(draft, fields))
     _others(draft, result)
     return result.node()
 
@@ -334,8 +360,14 @@ def _reworded(problem: Problem, words: Mapping[Place, Mapping[str, str]]) -> Pro
 
 
 def _joined(app: App, nested: App) -> App:
+    owned = app.owned or nested.owned
+    if app.owned is not None and nested.owned is not None:
+        from lambdactl.manifest.build_owned import joined
+
+        owned = joined(app.owned, nested.owned)
     return replace(
         app,
+        owned=owned,
         functions={**app.functions, **nested.functions},
         layers={**app.layers, **nested.layers},
         apis={**app.apis, **nested.apis},

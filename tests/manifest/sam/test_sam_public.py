@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from lambdactl import manifest
 from lambdactl.local import Local
 from lambdactl.manifest import App, check_code
+from lambdactl.manifest.owned import Resources
 from lambdactl.manifest.sam.convert import convert
 from tests.manifest.sam.test_sam_apis import served
 
@@ -139,8 +140,15 @@ def bare(app: App) -> App:
     layers = {name: replace(placeless(layer), places={}) for name, layer in app.layers.items()}
     apis = {name: replace(placeless(api), places={}) for name, api in app.apis.items()}
     machines = {name: placeless(machine) for name, machine in app.state_machines.items()}
+    owned = {
+        field.name: {
+            name: placeless(one) for name, one in getattr(app.resources, field.name).items()
+        }
+        for field in fields(app.resources)
+    }
     return replace(
         app,
+        owned=Resources(**owned),
         functions=functions,
         layers=layers,
         apis=apis,
