@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import re
 import threading
 import urllib.parse
@@ -21,6 +22,7 @@ class Proxy:
     :ivar writes: the calls that change something, in the order in which they came.
     :ivar before: called with the number of each such call before AWS hears of it.
     :ivar after: called with it when AWS has done it, before the caller hears of that.
+    :ivar refuse: gives the code and the message that a call is refused with (403), where it is.
     """
 
     url: str = ""
@@ -28,6 +30,7 @@ class Proxy:
     writes: list[str] = field(default_factory=list)
     before: Callable[[int], None] = lambda number: None
     after: Callable[[int], None] = lambda number: None
+    refuse: Callable[[str], tuple[str, str] | None] = lambda call: None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def forget(self) -> None:
@@ -56,6 +59,9 @@ def proxy(upstream: str) -> Iterator[Proxy]:
                     found.writes.append(what)
             if changes:
                 found.before(number)
+            if (refusal := found.refuse(what)) is not None:
+                self._refuse(*refusal)
+                return
             connection = http.client.HTTPConnection(target.hostname, target.port, timeout=60)
             try:
                 connection.putrequest(
@@ -79,6 +85,14 @@ def proxy(upstream: str) -> Iterator[Proxy]:
                 self.send_header("Content-Length", length or str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
+
+        def _refuse(self, code: str, message: str) -> None:
+            content = json.dumps({"__type": code, "message": message}).encode()
+            self.send_response(403)
+            self.send_header("x-amzn-ErrorType", code)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import pty
@@ -11,8 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -357,46 +354,28 @@ def test_a_signal_lets_steps_end_and_takes_no_other(
     assert "Plan: 1 to create, 2 unchanged." in again.stdout
 
 
-@contextlib.contextmanager
-def enforced(aws: str, *denied: str) -> Iterator[dict[str, str]]:
-    """AWS looks at policies; gives the variables of a user who may do all but ``denied``
-    (https://docs.getmoto.org/en/latest/docs/iam.html)."""
-    iam = boto3.client("iam")
-    iam.create_user(UserName="dev")
-    statements = [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
-    if denied:
-        statements.append({"Effect": "Deny", "Action": list(denied), "Resource": "*"})  # type: ignore[dict-item]
-    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    iam.put_user_policy(UserName="dev", PolicyName="all", PolicyDocument=document)
-    key = iam.create_access_key(UserName="dev")["AccessKey"]
-    _enforce(aws, "0")
-    try:
-        yield {
-            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
-        }
-    finally:
-        _enforce(aws, "inf")
+WHO = "arn:aws:iam::123456789012:user/dev"
+DENIED = (
+    "AccessDeniedException",
+    f"User: {WHO} is not authorized to perform: lambda:CreateFunction on resource: "
+    "arn:aws:lambda:eu-west-1:123456789012:function:hello because no identity-based policy allows "
+    "the lambda:CreateFunction action",
+)
 
 
-def _enforce(aws: str, count: str) -> None:
-    request = urllib.request.Request(
-        f"{aws}/moto-api/reset-auth",
-        data=count.encode(),
-        method="POST",
-        headers={"Content-Type": "text/plain"},
-    )
-    urllib.request.urlopen(request).close()
+def refused(call: str) -> tuple[str, str] | None:
+    return DENIED if call == "lambda POST /2015-03-31/functions" else None
 
 
 def test_a_permission_that_is_missing_is_named_and_the_rest_is_done(
     project: Project, aws: str
 ) -> None:
-    with enforced(aws, "lambda:CreateFunction") as user:
-        ended = project("deploy", "--yes", **user)
+    with proxy(aws) as front:
+        front.refuse = refused
+        ended = project("deploy", "--yes", AWS_ENDPOINT_URL=front.url)
     assert ended.code == 5, ended.stderr
-    assert "creating the function hello" in ended.stderr
-    assert "user/dev may not do lambda:CreateFunction" in ended.stderr
+    assert f"creating the function hello: {WHO} may not do lambda:CreateFunction on" in ended.stderr
+    assert "an administrator has to allow lambda:CreateFunction" in ended.stderr
     assert "2 of 3 steps done" in ended.stderr
     assert "1 failed; `lambdactl deploy` goes on from here" in ended.stderr
     assert "role hello-eu-west-1 created" in ended.stderr
@@ -405,8 +384,9 @@ def test_a_permission_that_is_missing_is_named_and_the_rest_is_done(
 
 
 def test_a_failure_is_in_the_document_too(project: Project, aws: str) -> None:
-    with enforced(aws, "lambda:CreateFunction") as user:
-        ended = project("deploy", "--yes", "--output", "json", **user)
+    with proxy(aws) as front:
+        front.refuse = refused
+        ended = project("deploy", "--yes", "--output", "json", AWS_ENDPOINT_URL=front.url)
     assert ended.code == 5
     applied = ended.json()["applied"]
     assert not applied["complete"]
@@ -417,11 +397,21 @@ def test_a_failure_is_in_the_document_too(project: Project, aws: str) -> None:
     assert "lambda:CreateFunction" in failed["error"]["message"]
 
 
-def test_credentials_that_aws_does_not_know(project: Project, aws: str) -> None:
-    with enforced(aws):
-        ended = project("deploy", "--yes")
-    assert ended.code == 4
-    assert ended.stderr.startswith("error: asking AWS who you are: ")
+def test_credentials_that_expire_on_the_way_are_told_once(project: Project, aws: str) -> None:
+    project.write(
+        more="  other:\n    handler: app.handler\n    runtime: python3.13\n    code: src\n"
+    )
+    with proxy(aws) as front:
+        front.refuse = lambda call: (
+            ("ExpiredTokenException", "The security token included in the request is expired")
+            if "CreateLogGroup" in call
+            else None
+        )
+        ended = project("deploy", "--yes", AWS_ENDPOINT_URL=front.url)
+    assert ended.code == 4, ended.stderr
+    assert ended.stderr.count("have expired") == 1
+    assert "AWS_SESSION_TOKEN: set new ones" in ended.stderr
+    assert "2 failed" in ended.stderr
 
 
 def test_there_are_no_credentials(project: Project) -> None:
