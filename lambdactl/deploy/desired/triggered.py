@@ -118,7 +118,7 @@ def owned(naming: Naming, section: str, name: str) -> tuple[str, ...]:
     return (f"{_KINDS[section]}:{naming.owned_name(section, name)}",)
 
 
-_COMMON = ("permission", "queue_grant", "schedule_group", "role", "user_pool")
+_COMMON = ("permission", "queue_grant", "schedule_group", "role", "target_group", "user_pool")
 """Kinds that several triggers may declare, if they agree."""
 
 

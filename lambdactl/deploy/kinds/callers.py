@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from lambdactl.deploy.desired.grants import statement_id
 from lambdactl.deploy.kinds import tagging
 from lambdactl.deploy.kinds.permissions import Permission, statements
-from lambdactl.deploy.marks import joined, split, state
+from lambdactl.deploy.marks import STATEMENT_PREFIX, joined, split, state
 from lambdactl.deploy.model import Context
 
 _PERMISSIONS = Permission()
@@ -60,15 +60,38 @@ def caller_of(context: Context, target: str, words: str) -> Caller | None:
     :param target: the ARN of a function, or of an alias or version of one.
     :param words: what the permission is called (:mod:`lambdactl.deploy.calling`).
     """
+    owner = _owner(context, target)
+    statement = statement_id(words)
+    if owner is None or statement not in statements(context, owner):
+        return None
+    return _caller(context, owner, statement)
+
+
+def caller_from(context: Context, target: str, principal: str, source_arn: str) -> Caller | None:
+    """:func:`caller_of` where the permission's name is not known, but what calls.
+
+    :param principal: of the service.
+    :param source_arn: of what calls.
+    """
+    owner = _owner(context, target)
+    for statement in statements(context, owner) if owner else ():
+        if statement.startswith(STATEMENT_PREFIX):
+            found = _caller(context, owner or "", statement)
+            if found and found.principal == principal and found.source_arn == source_arn:
+                return found
+    return None
+
+
+def _owner(context: Context, target: str) -> str | None:
+    """The function of ours that an ARN names, with its alias or version.
+
+    Permissions of other services of lambdactl's are called the same: theirs are not ours.
+    """
     owner = called(target)
     if owner is None or not target.startswith(context.naming.arn("lambda", "function:")):
         return None
     tags = (state(context, split(owner)[0]) or {}).get("Tags") or {}
-    if tagging.owner(tags) != context.naming.owner:
-        # Another service's permissions are called the same.
-        return None
-    statement = statement_id(words)
-    return _caller(context, owner, statement) if statement in statements(context, owner) else None
+    return owner if tagging.owner(tags) == context.naming.owner else None
 
 
 def called(target: str) -> str | None:
