@@ -331,3 +331,6 @@ _ARGUMENTS: Mapping[str, Callable[[Properties], dict[str, Any]]] = {
     "capacity_concurrency": _capacity,
     "capacity_memory_gib_per_vcpu": _capacity,
 }
+
+CONFIGURED = frozenset(_ARGUMENTS)
+"""Properties that ``UpdateFunctionConfiguration`` sets."""

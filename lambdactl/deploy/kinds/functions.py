@@ -101,6 +101,7 @@ class Functions:
 
     def _go_on(self, context: Context, resource: Resource, error: Exception) -> Mapping[str, str]:
         """A creation that broke off has left the function."""
+        context.account.forget(_key(resource.name))
         answer = _answer(context, resource.name)
         if answer is None:
             raise error
@@ -131,7 +132,7 @@ class Functions:
                 answer = _settle(context, resource.name, None, of="LastUpdateStatus", strict=False)
             elif "last_update" in changed:
                 # What was asked for is not what is running: all of it is asked for again.
-                changed |= {name for name in wanted if name in _CODE or name in before}
+                changed |= {name for name in wanted if name in _CODE | shape.CONFIGURED}
             configuration = shape.configuration(wanted, changed)
             if configuration:
                 answer = client.update_function_configuration(
@@ -187,7 +188,6 @@ class Functions:
         if _says_source(wanted):
             source = wanted.get("s3") or wanted.get("image")
             tags[shape.CODE] = f"{source} {answer['CodeSha256']}"
-        client.tag_resource(Resource=arn, Tags=tags)
         gone = set(before.get("tags", ())) - set(wanted["tags"])
         if not extras and (due or before.get(_ALSO)):
             gone.add(shape.ALSO)
@@ -195,6 +195,7 @@ class Functions:
             told = imitation.reminder(wanted, _default(resource.name))
             tags |= told
             gone |= set(before.get(_TOLD, ())) - set(told)
+        client.tag_resource(Resource=arn, Tags=tags)
         if gone:
             client.untag_resource(Resource=arn, TagKeys=sorted(gone))
 
