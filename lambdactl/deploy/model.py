@@ -135,7 +135,7 @@ class Kind(Protocol):
     """The kind whose end is its end too: it is deleted with its parent, without a step."""
     renews: ClassVar[frozenset[str]] = frozenset()
     """Outputs that an update changes, as the ARN of a layer version: who refers to them changes
-    too."""
+    too. A kind where only some updates do has ``renewed_by``, the properties whose change does."""
     replaced_by: ClassVar[frozenset[str]] = frozenset()
     """Properties that can't be changed in place: it is deleted and created anew."""
 

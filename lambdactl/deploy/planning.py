@@ -207,11 +207,19 @@ def _compare(
         if {one.path.partition(".")[0] for one in changes} & kind.replaced_by:
             action = "replace"
         else:
+            renewed = _renewed(kind, changes)
             outputs[address] = {
-                name: value for name, value in live.outputs.items() if name not in kind.renews
+                name: value for name, value in live.outputs.items() if name not in renewed
             }
         steps[address] = Step(action, changes, after, resource, live)
     return list(steps.values()), outputs
+
+
+def _renewed(kind: Kind, changes: Iterable[Change]) -> frozenset[str]:
+    """The outputs that ``changes`` change."""
+    by: frozenset[str] | None = getattr(kind, "renewed_by", None)
+    changed = {one.path.partition(".")[0] for one in changes}
+    return kind.renews if by is None or changed & by else frozenset()
 
 
 def _by_need(wanted: Mapping[str, Resource]) -> list[Resource]:

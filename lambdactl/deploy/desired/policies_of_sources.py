@@ -169,7 +169,11 @@ def _documentdb(naming: Naming, settings: Settings) -> Iterator[Need]:
 
     Parameter groups and subnet groups are not the manifest's to name.
     """
-    yield Need("Database", ("rds:DescribeDBClusters",), (settings["cluster"],))
+    cluster = settings["cluster"]
+    if not cluster.startswith("arn:"):
+        # https://docs.aws.amazon.com/documentdb/latest/developerguide/documentdb-arns.html
+        cluster = naming.arn("rds", f"cluster:{cluster}")
+    yield Need("Database", ("rds:DescribeDBClusters",), (cluster,))
     groups = ("rds:DescribeDBClusterParameters", "rds:DescribeDBSubnetGroups")
     yield Need("DatabaseGroups", groups, (ANY,))
     yield Need("SourceNetwork", _NETWORK, (ANY,))

@@ -25,6 +25,7 @@ class Table:
     title: ClassVar[str] = "table"
     parent: ClassVar[str | None] = None
     renews: ClassVar[frozenset[str]] = frozenset({"stream_arn"})
+    renewed_by: ClassVar[frozenset[str]] = frozenset({"stream"})
     replaced_by: ClassVar[frozenset[str]] = frozenset({"partition_key", "sort_key"})
 
     def read(self, context: Context, name: str) -> Live | None:
