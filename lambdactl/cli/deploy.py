@@ -12,7 +12,9 @@ from lambdactl.cli import deploy_options, params
 from lambdactl.cli.aws import AwsOptions, aws_options
 
 if TYPE_CHECKING:
-    from lambdactl.deploy.plan import Plan
+    from lambdactl.deploy.plan import Action, Plan
+
+_LOSSES: dict[Action, str] = {"delete": "deleting", "replace": "replacing"}
 
 
 @click.command()
@@ -84,7 +86,7 @@ def deploy(
     plan, code = applying.carry_out(
         context,
         make,
-        lambda plan: f"Deploy to account {plan.account}, {plan.region}?",
+        _question,
         applying.Asked(
             command="deploy",
             parallel=parallel,
@@ -100,3 +102,10 @@ def deploy(
             f"the plan is in {plan_out}; `lambdactl deploy --plan {plan_out}` applies it", err=True
         )
     click_context.exit(code)
+
+
+def _question(plan: Plan) -> str:
+    counts = plan.counts
+    losses = [f"{verb} {counts[action]}" for action, verb in _LOSSES.items() if action in counts]
+    lost = f", {' and '.join(losses)}" if losses else ""
+    return f"Deploy to account {plan.account}, {plan.region}{lost}?"

@@ -89,8 +89,12 @@ def _excerpt(source: str, column: int | None) -> tuple[str, int | None]:
     return line.rstrip(), caret
 
 
-def _circumstance(error: Exception) -> errors.UserError | None:
+def _circumstance(error: Exception) -> errors.LambdactlError | None:
     """The mistake behind an error that any line of ours may meet, and none can help."""
+    if type(error).__module__.startswith("botocore."):
+        from lambdactl.deploy.explaining import explained
+
+        return explained(error, doing="asking AWS")
     if not isinstance(error, OSError):
         return None
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
