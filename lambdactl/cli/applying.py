@@ -124,7 +124,6 @@ def carry_out(
     if asked.output == "json":
         click.echo(json.dumps(deploy_view.plan_document(plan, applied), indent=2))
     elif applied is not None:
-        click.echo()
         deploy_view.results(applied)
     if applied is not None:
         code = _finish(applied, stop, command=asked.command)

@@ -18,7 +18,6 @@ import click
 
 from lambdactl import errors
 from lambdactl.cli import plan_view
-from lambdactl.cli.tables import table
 from lambdactl.deploy import showing
 from lambdactl.deploy.plan import Action, Applied, Done, Plan, Step
 
@@ -167,29 +166,31 @@ def seconds(count: float) -> str:
 
 def results(applied: Applied) -> None:
     """The table of what there is now on stdout: ARNs, URLs, durations."""
-    rows = [*_rows(applied)]
-    width = 4 if any(row[2] for row in rows) else 3
-    if width == 4:
-        table("Deployed", ("KIND", "NAME", "URL", "ARN", "TIME"), rows)
-    else:
-        table(
-            "Deployed",
-            ("KIND", "NAME", "ARN", "TIME"),
-            [(kind, name, arn, took) for kind, name, _, arn, took in rows],
-        )
+    rows = list(_rows(applied))
+    if not rows:
+        return
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    click.echo()
+    click.echo(click.style("Deployed", bold=True))
+    for kind, name, took, targets in rows:
+        cells = (kind.ljust(widths[0]), name.ljust(widths[1]), took.rjust(widths[2]))
+        # Nothing is cut off or broken over lines: it is there to be copied.
+        click.echo(f"  {'  '.join((*cells, targets[0]))}")
+        for target in targets[1:]:
+            click.echo(f"  {' ' * (sum(widths) + 4)}  {target}")
 
 
-def _rows(applied: Applied) -> Iterator[tuple[str, str, str, str, str]]:
+def _rows(applied: Applied) -> Iterator[tuple[str, str, str, list[str]]]:
     took = {done.step.address: done for done in applied.done if done.state == "done"}
-    order = {address: place for place, address in enumerate(sorted(applied.outputs))}
-    for address in sorted(applied.outputs, key=lambda one: (_rank(one), order[one])):
+    for address in sorted(applied.outputs, key=lambda one: (_rank(one), one)):
         outputs = applied.outputs[address]
         kind, _, name = address.partition(":")
-        if kind in _QUIET or not (outputs.get("arn") or outputs.get("url")):
+        targets = [outputs[key] for key in ("url", "arn") if outputs.get(key)]
+        if kind in _QUIET or not targets:
             continue
         done = took.get(address)
         spent = seconds(done.seconds) if done is not None else "unchanged"
-        yield kind, name, outputs.get("url", ""), outputs.get("arn", ""), spent
+        yield plan_view.kind_title(kind), name, spent, targets
 
 
 def _rank(address: str) -> int:

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 import click
@@ -31,6 +31,8 @@ _VERBS: dict[Action, str] = {
 }
 _WIDE = 100
 """Columns where there is no terminal."""
+_MANY = 6
+"""Fields of one property of something new that are all shown."""
 _LONGEST = 64
 """Characters of one value among many; of one that changes, all are shown."""
 
@@ -77,8 +79,13 @@ def summary(plan: Plan) -> str:
 
 def title(step: Step) -> str:
     """What a step is about: ``execution role hello-eu-west-1``."""
-    kind = kinds().get(step.kind)
-    return f"{kind.title if kind is not None else step.kind} {step.name}"
+    return f"{kind_title(step.kind)} {step.name}"
+
+
+def kind_title(kind: str) -> str:
+    """A kind's word for people."""
+    found = kinds().get(kind)
+    return found.title if found is not None else kind
 
 
 def _step(step: Step, width: int) -> Iterator[str]:
@@ -87,7 +94,7 @@ def _step(step: Step, width: int) -> Iterator[str]:
     yield f"{click.style(mark.rjust(3), fg=colour, bold=True)} {title(step)}{because}"
     changes = shown(step)
     if step.action == "create":
-        yield from _created(changes, width)
+        yield from _wrapped(_created(step, changes), width)
         return
     for change in changes:
         yield from _changed(change)
@@ -102,9 +109,27 @@ def _because(step: Step) -> str:
     return click.style(f"  ({', '.join(sorted(roots & fixed))} can't be changed)", dim=True)
 
 
-def _created(changes: tuple[Change, ...], width: int) -> Iterator[str]:
-    """All that something new will be, several fields a line."""
-    pairs = [f"{change.path}: {_short(_value(change.after, change))}" for change in changes]
+def _created(step: Step, changes: tuple[Change, ...]) -> Iterator[str]:
+    """All that something new will be. Of a large structure (the routes of an API) only the names
+    of its parts."""
+    roots: dict[str, list[Change]] = {}
+    for change in changes:
+        roots.setdefault(change.path.partition(".")[0], []).append(change)
+    for root, found in roots.items():
+        value = step.resource.properties.get(root) if step.resource is not None else None
+        if len(found) > _MANY and isinstance(value, Mapping) and _is_deep(value):
+            yield f"{root}: {', '.join(map(str, value))}"
+            continue
+        for change in found:
+            yield f"{change.path}: {_short(_value(change.after, change))}"
+
+
+def _is_deep(value: Mapping[str, Any]) -> bool:
+    return any(isinstance(child, Mapping) for child in value.values())
+
+
+def _wrapped(pairs: Iterator[str], width: int) -> Iterator[str]:
+    """Several fields a line."""
     indent = " " * 6
     line = ""
     for pair in pairs:
