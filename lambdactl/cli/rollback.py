@@ -92,4 +92,6 @@ def _all(
     else:
         for one in done:
             click.echo(f"{one.name}:{one.alias} leads to version {one.version}, not {one.before}")
+        if done:
+            click.echo("the next `lambdactl deploy` releases the newest version again", err=True)
     return first

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from lambdactl import errors
-from lambdactl.cli import build_view, building, failure, params
+from lambdactl.cli import build, build_view, failure, params
 from lambdactl.cli.aws import AwsOptions, aws_options
 
 if TYPE_CHECKING:
-    from lambdactl.artifacts.builds import Built
     from lambdactl.deploy.model import Context
     from lambdactl.deploy.sync import Sync, Synced
     from lambdactl.execution.watch import Change
@@ -99,7 +98,7 @@ class _Session:
             self._tell(one)
 
         try:
-            built = self._build(app, names)
+            built = build.make(app, tuple(names), self._options, lines=False)
         except errors.LambdactlError as error:
             failure.report(error, debug=False)
             return [error]
@@ -153,27 +152,6 @@ class _Session:
             params.warn("the manifest has changed: `lambdactl deploy` brings its settings to AWS")
         self.bring(fresh, names, dict.fromkeys(names, context.account.clock.now()))
         return fresh
-
-    def _build(self, app: App, names: Collection[str]) -> Built:
-        from lambdactl.cli.image_view import ImageView
-
-        view, images = build_view.BuildView(), ImageView("text")
-        try:
-            return building.run(
-                building.build(
-                    app,
-                    names,
-                    settings=self._options.settings(app.root),
-                    progress=images,
-                    report=view,
-                    jobs=self._options.jobs,
-                    use_cache=self._options.cache,
-                    container=self._options.container,
-                )
-            )
-        finally:
-            view.close()
-            images.close()
 
     def _tell(self, one: Synced) -> None:
         if self._json:

@@ -6,6 +6,7 @@ Events come from ``FilterLogEvents``, which gives those of one log group sorted 
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import json
 import re
@@ -141,7 +142,7 @@ class Reader:
     def between(self, begin: float, end: float) -> Iterator[LogEvent]:
         """All events of a time, in order. Of each group one page is kept, and the next one asked
         for while it is read."""
-        with ThreadPoolExecutor(_JOBS, "logs") as pool:
+        with _threads() as pool:
             streams = [_ahead(pool, self._pages(group, begin, end)) for group in self._groups]
             yield from heapq.merge(*streams, key=_when)
 
@@ -150,7 +151,7 @@ class Reader:
         clock = self._account.clock
         newest = {group.name: begin for group in self._groups}
         seen: dict[str, dict[str, int]] = {group.name: {} for group in self._groups}
-        with ThreadPoolExecutor(_JOBS, "logs") as pool:
+        with _threads() as pool:
             while True:
                 now = clock.now()
 
@@ -221,6 +222,16 @@ class Reader:
             if group.name not in self._told:
                 self._told.add(group.name)
                 self._missing(group.name)
+
+
+@contextlib.contextmanager
+def _threads() -> Iterator[ThreadPoolExecutor]:
+    """Threads that nobody waits for when the reader has had enough."""
+    pool = ThreadPoolExecutor(_JOBS, "logs")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _when(event: LogEvent) -> int:

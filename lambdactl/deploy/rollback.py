@@ -117,10 +117,11 @@ def _target(context: Context, function: str, found: dict[str, Any], to: str | No
         if known in versions and known != current:
             return str(known)
         lower = [one for one in versions if not current.isdigit() or int(one) < int(current)]
+        others = [one for one in versions if one != current]
         if not lower:
             raise UserError(
                 f"{name}:{alias} leads to version {current}, and there is none before it",
-                hint=f"--to chooses one of: {', '.join(versions)}" if len(versions) > 1 else None,
+                hint=f"--to chooses one of: {', '.join(others)}" if others else None,
             )
         return max(lower, key=int)
     if to not in versions:
