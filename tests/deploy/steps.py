@@ -9,6 +9,7 @@ from lambdactl.artifacts.builds import Built
 from lambdactl.deploy.desired import Wanted
 from lambdactl.deploy.kinds import kinds
 from lambdactl.deploy.model import Context, Resource
+from lambdactl.deploy.naming import Naming
 from lambdactl.deploy.plan import Change
 from lambdactl.deploy.planning import differences
 
@@ -83,4 +84,8 @@ def destroyed(context: Context, *names: str) -> None:
 def wanted_of(context: Context, *names: str) -> Wanted:
     """What is deployed of the context's app, all of it or the functions ``names``; nothing is
     built."""
-    return Wanted(context.naming, Built(()), frozenset(names))
+    return wanted_in(context.naming, *names)
+
+
+def wanted_in(naming: Naming, *names: str) -> Wanted:
+    return Wanted(naming, Built(()), frozenset(names))

@@ -87,7 +87,7 @@ def _needs(naming: Naming, function: Function) -> Iterator[Need]:
     if function.vpc is not None:
         yield _vpc()
     yield from _files(function)
-    yield from _keys(naming, function)
+    yield from _keys(function)
     yield from _durable(naming, function)
     for destination in _destinations(function):
         yield from sends(naming, destination)
@@ -142,10 +142,10 @@ def _files(function: Function) -> Iterator[Need]:
     )
 
 
-def _keys(naming: Naming, function: Function) -> Iterator[Need]:
+def _keys(function: Function) -> Iterator[Need]:
     """Keys of environment variables and of what durable executions keep
     (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars-encryption.html,
-    https://docs.aws.amazon.com/lambda/latest/dg/durable-security.html)."""
+    https://docs.aws.amazon.com/lambda/latest/dg/durable-encryption.html)."""
     if function.kms_key:
         yield Need("Key", ("kms:Decrypt",), (function.kms_key,))
     if function.durable is not None and function.durable.kms_key:
