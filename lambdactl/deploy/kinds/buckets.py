@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
-from lambdactl.deploy import claims, tagging
+from lambdactl.deploy import claims, code_upload, tagging
 from lambdactl.deploy.faults import allowed, code
 from lambdactl.deploy.model import Context, Live, Resource
 from lambdactl.errors import AwsError, TakenError
@@ -53,7 +53,9 @@ class Bucket:
         )
 
     def owned(self, context: Context, functions: Iterable[str]) -> Iterable[str]:
-        return tagging.names(context, "s3", "buckets")
+        # The bucket that code goes through is of another kind.
+        other = code_upload.bucket(context.naming)
+        return [name for name in tagging.names(context, "s3", "buckets") if name != other]
 
     def create(self, context: Context, resource: Resource) -> Mapping[str, str]:
         tags = tagging.pairs(tagging.begun(context, resource))
