@@ -106,7 +106,8 @@ def _because(step: Step) -> str:
         return ""
     fixed = kinds()[step.kind].replaced_by if step.kind in kinds() else frozenset()
     roots = {change.path.partition(".")[0] for change in step.changes}
-    return click.style(f"  ({', '.join(sorted(roots & fixed))} can't be changed)", dim=True)
+    reasons = ", ".join(sorted(roots & fixed))
+    return click.style(f"  ({reasons} can't be changed)", dim=True) if reasons else ""
 
 
 def _created(step: Step, changes: tuple[Change, ...]) -> Iterator[str]:
