@@ -52,9 +52,9 @@ class ManifestOptions:
                 params.warn(f"{problem.where}: {problem.message}")
         # To learn after a long build that the session has expired would be late.
         context = aws.context(app)
-        if app.source is None or not _is_template(app.source):
+        if app.source is None or not _depends_on_place(app.source):
             return context
-        # What a template says may depend on where it is deployed to.
+        # What it says may depend on where it is deployed to.
         naming = context.naming
         stack = naming.service if naming.stage == NO_STAGE else f"{naming.service}-{naming.stage}"
         place = {
@@ -90,10 +90,10 @@ def manifest_options(command: F) -> F:
     return params.manifest_options(cast(F, bundled))
 
 
-def _is_template(path: Path) -> bool:
+def _depends_on_place(path: Path) -> bool:
     from lambdactl.manifest import source
 
-    return source.is_template(source.read(path))
+    return source.depends_on_place(source.read(path))
 
 
 output_option = click.option(

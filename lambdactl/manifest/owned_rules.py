@@ -18,7 +18,7 @@ Values = Mapping[str, Any]
 _FIFO = ".fifo"
 _LONGEST = {"queues": 80, "topics": 256, "buckets": 63, "tables": 255, "streams": 128}
 """Characters of a name in AWS."""
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 
 
 def check_resources(
@@ -90,7 +90,7 @@ def _named(
     staged = f"{key.removesuffix(_FIFO)}-{stage}{_FIFO if fifo else ''}"
     sound = len(staged) <= _LONGEST[section]
     if section == "buckets" and sound:
-        sound = _BUCKET.fullmatch(staged) is not None
+        sound = re.fullmatch(_BUCKET, staged) is not None
     if not sound:
         problems.add(
             "malformed-name",

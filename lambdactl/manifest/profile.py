@@ -1,4 +1,5 @@
-"""The user's AWS profile: which one is chosen, and what the shared files say of it.
+"""The user's AWS profile: which one is chosen, and what the shared files say of it; where a
+manifest is read for.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 """
@@ -7,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+
+ACCOUNT = "123456789012"
+"""The account where none is known: on this machine there is none."""
 
 
 def chosen(env: Mapping[str, str]) -> tuple[str, Path, Path]:
@@ -51,3 +55,15 @@ def region(env: Mapping[str, str]) -> str:
         return found
     profile, _, config = chosen(env)
     return section(config, profile).get("region") or "us-east-1"
+
+
+def account(env: Mapping[str, str]) -> str:
+    """The account that a manifest is read for
+    (https://docs.aws.amazon.com/sdkref/latest/guide/feature-account-endpoints.html)."""
+    return env.get("AWS_ACCOUNT_ID") or ACCOUNT
+
+
+def partition(region: str) -> str:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html"""
+    china, gov = region.startswith("cn-"), region.startswith("us-gov-")
+    return "aws-cn" if china else "aws-us-gov" if gov else "aws"

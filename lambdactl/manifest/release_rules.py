@@ -16,7 +16,7 @@ RETENTION_DAYS = (
 """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html"""
 
 _DAY = 86400
-_STEP = re.compile(r"(?:every|for) +([0-9dhms]+)$")
+_STEP = r"(?:every|for) +([0-9dhms]+)$"
 
 
 def release(s: Subject) -> None:
@@ -35,7 +35,7 @@ def release(s: Subject) -> None:
                 node=s.node.get("release"),
             )
         return
-    step = _STEP.search(settings.get("strategy", ""))
+    step = re.search(_STEP, settings.get("strategy", ""))
     if step is not None and not scalars.seconds(step[1]):
         s.problems.add(
             "out-of-range",

@@ -25,6 +25,8 @@ _YAML_SECTION = re.compile(rf"^([\"']?){_SECTIONS}\1[ \t]*:", re.MULTILINE)
 _FLOW_TOKEN = re.compile(
     rf"""(["']?)\b{_SECTIONS}\b\1\s*:|"(?:[^"\\]|\\.)*"|'[^']*'|([\[{{])|([\]}}])"""
 )
+PLACE = ("account", "region", "partition")
+"""Variables of a manifest that say where it is deployed."""
 _INDENT = re.compile(r"^( *)(?!%|---)[^\s#]", re.MULTILINE)
 _TAB_INDENT = re.compile(r"[ ]*\t[ \t]*(?=\S)")
 
@@ -74,6 +76,11 @@ def is_template(text: str) -> bool:
     if first is not None and first[1]:  # the whole document is indented
         text = re.sub(f"^{first[1]}", "", text, flags=re.MULTILINE)
     return _YAML_SECTION.search(text) is not None
+
+
+def depends_on_place(text: str) -> bool:
+    """Whether what a manifest says may depend on the account and the Region it is deployed to."""
+    return is_template(text) or re.search(rf"\$\{{\s*({'|'.join(PLACE)})\b", text) is not None
 
 
 def _has_flow_section(text: str) -> bool:

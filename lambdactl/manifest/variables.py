@@ -1,4 +1,5 @@
-"""``${env:NAME}``, ``${file:path}``, ``${self:dotted.path}`` and ``${stage}`` in values.
+"""``${env:NAME}``, ``${file:path}``, ``${self:dotted.path}``, ``${stage}``, ``${account}``,
+``${region}`` and ``${partition}`` in values.
 
 A value that is one variable and nothing else takes over what the variable gives: ``${self:...}``
 and ``${file:data.json:key}`` keep their type, the text of ``${env:...}`` and ``${file:...}`` is
@@ -20,12 +21,13 @@ from lambdactl.errors import did_you_mean
 from lambdactl.manifest.composer import YamlError, compose
 from lambdactl.manifest.document import Node, Problems, from_plain, plain, written
 from lambdactl.manifest.noted import note
+from lambdactl.manifest.source import PLACE
 
 MAX_FILE_BYTES = 1024 * 1024
 MAX_TEXT = 1024 * 1024
 MAX_NODES = 100_000
 MAX_CHAIN = 50
-_SOURCES = ("env", "file", "self", "stage")
+_SOURCES = ("env", "file", "self", "stage", *PLACE)
 _INDEX = re.compile(r"\[([0-9]+)\]")
 _UNPARSED: Any = object()
 
@@ -199,6 +201,8 @@ class _Resolver:
                 return self.context.stage
             default = rest.removeprefix("-") if rest else None
             return self.otherwise(default, "stage", "no stage is chosen", "give one with --stage")
+        if source in PLACE and not rest:
+            return self.place(source)
         if source not in _SOURCES or not rest:
             raise self.unknown_source(source, body)
         name, separator, default = _split_default(rest)
@@ -221,6 +225,15 @@ class _Resolver:
                 raise
             return self.expand(fallback)
 
+    def place(self, name: str) -> str:
+        """Where the manifest is deployed; on this machine what functions there are told."""
+        from lambdactl.manifest import profile
+
+        if name == "account":
+            return profile.account(self.context.env)
+        region = profile.region(self.context.env)
+        return region if name == "region" else profile.partition(region)
+
     def otherwise(self, default: str | None, name: str, message: str, hint: str) -> str | Node:
         if default is not None:
             return self.expand(default)
@@ -229,7 +242,9 @@ class _Resolver:
 
     def unknown_source(self, source: str, body: str) -> _Fault:
         close = did_you_mean(source, _SOURCES)
-        known = "variables are ${env:...}, ${file:...}, ${self:...} and ${stage}"
+        known = (
+            "variables are ${env:...}, ${file:...}, ${self:...}, ${stage}, ${account}, ${region}"
+        )
         return _Fault(
             "unknown-variable",
             f"`${{{_short(body)}}}` is not a variable",

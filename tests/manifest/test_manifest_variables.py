@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lambdactl import manifest
 from lambdactl.errors import UserError
+from lambdactl.manifest import source
 from tests.manifest.conftest import Project
 
 HEAD = "functions:\n  a:\n    runtime: python3.13\n    handler: app.handler\n    code: src\n"
@@ -182,3 +183,37 @@ def test_what_is_escaped_comes_out_as_it_was(project: Project, text: str) -> Non
         return
     app = project.load(f"{HEAD}    environment: {{VALUE: '{quoted}'}}\n")
     assert app.function().environment["VALUE"] == text
+
+
+@pytest.mark.parametrize(
+    ("env", "values"),
+    [
+        ({"AWS_REGION": "eu-west-1"}, ("123456789012", "eu-west-1", "aws")),
+        (
+            {"AWS_REGION": "cn-north-1", "AWS_ACCOUNT_ID": "1" * 12},
+            ("1" * 12, "cn-north-1", "aws-cn"),
+        ),
+    ],
+)
+def test_a_manifest_may_say_where_it_is_deployed(
+    project: Project, env: dict[str, str], values: tuple[str, ...]
+) -> None:
+    text = """\
+service: shop
+functions:
+  a:
+    {runtime: python3.13, handler: app.handler, code: src, timeout: "3",
+     environment: {AA: "${account}", BB: "x-${region}", CC: "${ partition }", DD: "$${account}"}}
+resources: {buckets: {photos: {name: "photos-${account}"}}}
+"""
+    app = project.load(text, env=env)
+    account, region, partition = values
+    assert app.functions["a"].environment == {
+        "AA": account,
+        "BB": f"x-{region}",
+        "CC": partition,
+        "DD": "${account}",
+    }
+    assert app.resources.buckets["photos"].aws_name == f"photos-{account}"
+    assert source.depends_on_place(text)
+    assert not source.depends_on_place("functions: {}\n")

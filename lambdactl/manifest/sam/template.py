@@ -14,7 +14,6 @@ from lambdactl.manifest.sam.faults import stand_in, unknown
 from lambdactl.manifest.sam.globals import with_globals
 from lambdactl.manifest.sam.values import NO_VALUE, made, moved, text_of
 
-ACCOUNT = "123456789012"
 FUNCTION_TYPES = ("AWS::Serverless::Function", "AWS::Lambda::Function")
 
 
@@ -239,20 +238,23 @@ class Template:
 
     @cached_property
     def account(self) -> str:
-        """What ``AWS::AccountId`` is
-        (https://docs.aws.amazon.com/sdkref/latest/guide/feature-account-endpoints.html)."""
-        return self.env.get("AWS_ACCOUNT_ID") or ACCOUNT
+        """What ``AWS::AccountId`` is."""
+        from lambdactl.manifest.profile import account
+
+        return account(self.env)
 
     def pseudo(self, name: str) -> str:
         """The value of a pseudo parameter that is a text. The stack's name is that which SAM's
         own tests are given.
         https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html
         """
-        china, gov = self.region.startswith("cn-"), self.region.startswith("us-gov-")
+        from lambdactl.manifest.profile import partition
+
+        china = self.region.startswith("cn-")
         stack = self.env.get("AWS_SAM_STACK_NAME") or "local"
         return {
             "AWS::AccountId": self.account,
-            "AWS::Partition": "aws-cn" if china else "aws-us-gov" if gov else "aws",
+            "AWS::Partition": partition(self.region),
             "AWS::Region": self.region,
             "AWS::StackId": f"arn:aws:cloudformation:{self.region}:{self.account}:stack/{stack}/"
             "51af3dc0-da77-11e4-872e-1234567db123",
