@@ -19,8 +19,10 @@ T = TypeVar("T")
 
 CONNECTIONS = 32
 """The most that are open to one service at a time."""
-
-
+CONNECTING_S = 10
+"""How long a connection may take to open."""
+ASKING_WHO = 3
+"""Attempts to learn who we are. It is the first call: without a network that is said soon."""
 INVOCATION_S = 930
 """The longest that one call is waited for: a function runs for 900 seconds at most, after it was
 initialised (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
@@ -94,8 +96,10 @@ class Account:
             if found is None:
                 from botocore.config import Config
 
+                attempts = min(ASKING_WHO, self._attempts) if service == "sts" else self._attempts
                 config = Config(
-                    retries={"mode": "standard", "total_max_attempts": self._attempts},
+                    retries={"mode": "standard", "total_max_attempts": attempts},
+                    connect_timeout=CONNECTING_S,
                     max_pool_connections=CONNECTIONS,
                     user_agent_extra="lambdactl",
                 )
