@@ -1,0 +1,222 @@
+"""HTTP APIs against moto: made, changed piece by piece, taken up where it broke off, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lambdactl.deploy.account import Account
+from lambdactl.deploy.kinds import kinds
+from lambdactl.deploy.model import Context
+from lambdactl.deploy.naming import Naming
+from lambdactl.manifest.model import App
+from tests.deploy.gateway import api_of, broken_off, brought, settled
+from tests.deploy.steps import deployed, destroyed
+
+pytestmark = pytest.mark.aws
+
+FUNCTIONS = """
+service: shop
+stages: {prod: {}}
+functions:
+  auth: {runtime: python3.13, handler: app.handler, code: src}
+  pets:
+    runtime: python3.13
+    handler: app.handler
+    code: src
+    aliases: {live: {version: latest}}
+    triggers:
+      - http: {path: "/pets/{id}", method: GET}
+      - http: {path: /pets, method: POST, alias: live, payload: v1, timeout: 5}
+"""
+WHOLE = (
+    FUNCTIONS
+    + """
+apis:
+  front:
+    http:
+      stage: v1
+      variables: {colour: blue, size: "4"}
+      cors: {allow_origins: ["https://Example.com"], allow_methods: [GET, POST], max_age: 60}
+      authorizers:
+        tokens: {issuer: "https://issuer.example.com", audience: [web, app]}
+        checks: {function: auth, identity: ["$request.header.Authorization"], ttl: 60}
+      authorizer: tokens
+      throttle: {rate: 100, burst: 50}
+      throttles: {"GET /pets/{id}": {rate: 2.5, burst: 4}}
+      routes:
+        - {path: /legacy, method: GET, authorizer: checks, http_proxy: "https://example.com/old"}
+        - {path: /signed, authorizer: iam, lambda_proxy: pets}
+        - path: $default
+          authorizer: none
+          lambda_proxy:
+            function: pets
+            request_parameters: {"overwrite:header.x": "1"}
+            response_parameters: {"200": {"append:header.y": "2"}}
+"""
+)
+
+
+@pytest.fixture
+def context_for(account: Account, app_of: Callable[..., App]) -> Callable[..., Context]:
+    def make(text: str, stage: str | None = None) -> Context:
+        app = app_of(text, stage=stage)
+        return Context(account, Naming(app, account.partition, account.region, account.id))
+
+    return make
+
+
+def client(context: Context) -> Any:
+    return context.account.client("apigatewayv2")
+
+
+def routes(context: Context, id_: str) -> dict[str, Any]:
+    return {item["RouteKey"]: item for item in client(context).get_routes(ApiId=id_)["Items"]}
+
+
+def only(context: Context) -> Any:
+    (api,) = client(context).get_apis()["Items"]
+    return api
+
+
+def test_all_of_an_api_is_made(context_for: Callable[..., Context]) -> None:
+    context = context_for(WHOLE, "prod")
+    brought(context, "http_api")
+    api = only(context)
+    id_ = api["ApiId"]
+    assert api["Name"] == "shop-front-prod"
+    assert api["CorsConfiguration"] == {
+        "AllowOrigins": ["https://example.com"],
+        "AllowMethods": ["GET", "POST"],
+        "MaxAge": 60,
+    }
+    (stage,) = client(context).get_stages(ApiId=id_)["Items"]
+    assert stage["StageName"] == "v1"
+    assert stage["AutoDeploy"] is True
+    assert stage["StageVariables"] == {"colour": "blue", "size": "4"}
+    assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] == 100
+    assert stage["RouteSettings"]["GET /pets/{id}"]["ThrottlingBurstLimit"] == 4
+    found = routes(context, id_)
+    assert set(found) == {
+        *("GET /pets/{id}", "POST /pets", "GET /legacy", "ANY /signed", "$default"),
+    }
+    assert found["ANY /signed"]["AuthorizationType"] == "AWS_IAM"
+    assert found["$default"]["AuthorizationType"] == "NONE"
+    assert found["GET /pets/{id}"]["AuthorizationType"] == "JWT"
+    assert found["GET /legacy"]["AuthorizationType"] == "CUSTOM"
+    authorizer = client(context).get_authorizer(
+        ApiId=id_, AuthorizerId=found["GET /legacy"]["AuthorizerId"]
+    )
+    assert authorizer["AuthorizerUri"].endswith(":function:auth-prod/invocations")
+    assert authorizer["EnableSimpleResponses"] is True
+    assert authorizer["AuthorizerResultTtlInSeconds"] == 60
+    target = found["POST /pets"]["Target"].removeprefix("integrations/")
+    integration = client(context).get_integration(ApiId=id_, IntegrationId=target)
+    assert integration["IntegrationUri"].endswith(":function:pets-prod:live")
+    assert integration["PayloadFormatVersion"] == "1.0"
+    assert integration["TimeoutInMillis"] == 5000
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "path"),
+    [
+        ("blue", "green", "variables.colour"),
+        ("max_age: 60", "max_age: 90", "cors.max_age_s"),
+        ("[web, app]", "[web]", "authorizers.tokens.audience"),
+        ("rate: 100", "rate: 101", "throttles.*.rate"),
+        ("timeout: 5", "timeout: 6", "routes.POST /pets.integration.timeout_ms"),
+        ("authorizer: iam", "authorizer: none", "routes.ANY /signed.authorizer"),
+        ("authorizer: checks, ", "authorizer: none, ", "routes.GET /legacy.authorizer"),
+        ("path: /legacy", "path: /older", "routes.GET /older"),
+        ("stage: v1", "stage: v2", "stage"),
+        ("      throttle: {rate: 100, burst: 50}\n", "", "throttles.*"),
+    ],
+)
+def test_one_change_is_one_step(
+    context_for: Callable[..., Context], before: str, after: str, path: str
+) -> None:
+    assert before in WHOLE
+    context = context_for(WHOLE)
+    brought(context, "http_api")
+    id_ = only(context)["ApiId"]
+    kept = {route["RouteId"] for route in routes(context, id_).values()}
+    changed = context_for(WHOLE.replace(before, after))
+    changes = brought(changed, "http_api")
+    assert path in {one.path for one in changes}
+    assert not any(one.drift for one in changes)
+    assert only(changed)["ApiId"] == id_
+    # A route that stays is not made anew.
+    assert len(kept & {one["RouteId"] for one in routes(changed, id_).values()}) >= len(kept) - 1
+    used = {one["Target"] for one in routes(changed, id_).values()}
+    there = client(changed).get_integrations(ApiId=id_)["Items"]
+    assert {f"integrations/{one['IntegrationId']}" for one in there} == used
+    assert len(client(changed).get_stages(ApiId=id_)["Items"]) == 1
+
+
+def test_routes_that_do_the_same_share_an_integration(
+    context_for: Callable[..., Context],
+) -> None:
+    text = FUNCTIONS.replace(", alias: live, payload: v1, timeout: 5", "")
+    context = context_for(text)
+    brought(context, "http_api")
+    (integration,) = client(context).get_integrations(ApiId=only(context)["ApiId"])["Items"]
+    assert integration["IntegrationUri"].endswith(":function:pets")
+
+
+def test_what_was_changed_by_hand_is_drift(context_for: Callable[..., Context]) -> None:
+    context = context_for(WHOLE)
+    brought(context, "http_api")
+    id_ = only(context)["ApiId"]
+    client(context).create_route(ApiId=id_, RouteKey="GET /by-hand", AuthorizationType="NONE")
+    changes = brought(context, "http_api")
+    assert [(one.path, one.drift) for one in changes] == [("routes.GET /by-hand", True)]
+    assert "GET /by-hand" not in routes(context, id_)
+
+
+def test_an_api_of_somebody_else_stays(context_for: Callable[..., Context]) -> None:
+    context = context_for(WHOLE)
+    theirs = client(context).create_api(Name="shop-front", ProtocolType="HTTP")["ApiId"]
+    other = client(context).create_api(
+        Name="shop-front",
+        ProtocolType="HTTP",
+        Tags={"lambdactl:service": "shop", "lambdactl:stage": "prod"},
+    )["ApiId"]
+    deployed(context, [api_of(context, "http_api")])
+    assert len(client(context).get_apis()["Items"]) == 3
+    destroyed(context, "http_api")
+    assert {one["ApiId"] for one in client(context).get_apis()["Items"]} == {theirs, other}
+
+
+def test_an_api_that_leaves_the_manifest_is_owned_until_it_goes(
+    context_for: Callable[..., Context],
+) -> None:
+    context = context_for(WHOLE)
+    brought(context, "http_api")
+    assert list(kinds()["http_api"].owned(context, ())) == ["shop-front"]
+    assert list(kinds()["websocket_api"].owned(context, ())) == []
+    live = kinds()["http_api"].read(context, "shop-front")
+    assert live is not None
+    kinds()["http_api"].delete(context, live)
+    kinds()["http_api"].delete(context, live)
+    assert client(context).get_apis()["Items"] == []
+    assert list(kinds()["http_api"].owned(context, ())) == []
+
+
+def test_whatever_call_is_the_last_one_the_next_deployment_completes(
+    context_for: Callable[..., Context],
+) -> None:
+    context = context_for(WHOLE)
+    resource, kind = api_of(context, "http_api"), kinds()["http_api"]
+    broke_off = 0
+    for broke_off in broken_off(context, resource, client(context)):  # noqa: B007
+        settled(context, resource, dict(kind.create(context, resource)))
+        live = kind.read(context, resource.name)
+        assert live is not None
+        assert live.properties == resource.properties
+        assert len(client(context).get_apis()["Items"]) == 1
+        kind.delete(context, live)
+        assert client(context).get_apis()["Items"] == []
+    # The API, two authorizers, four integrations, five routes, the stage and the tag.
+    assert broke_off == 14
