@@ -33,6 +33,7 @@ KEPT = (
     "TracingConfig",
 )
 _FUNCTION = re.compile(r"/[\d-]+/functions/([^/?]+)(?:/([\w-]+))?/?$")
+_ECR = re.compile(rb"\d{12}\.dkr\.ecr\.[\w.-]+\.amazonaws\.com")
 
 
 @dataclass
@@ -40,6 +41,7 @@ class Service:
     """:ivar kept: by function, what moto forgets of it.
     :ivar states: answers of the next ``GetFunction``, each with the fields of a state.
     :ivar refused: operations (``PUT code``) that fail once, with a code and a message.
+    :ivar registry: host and port of what stands for the registry of ECR.
     :ivar asked: requests to Lambda, as ``GET hello/recursion-config``.
     """
 
@@ -47,6 +49,7 @@ class Service:
     kept: dict[str, dict[str, Any]] = field(default_factory=dict)
     states: list[dict[str, str]] = field(default_factory=list)
     refused: dict[str, tuple[int, str, str]] = field(default_factory=dict)
+    registry: str | None = None
     asked: list[str] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -81,7 +84,7 @@ def service(upstream: str) -> Iterator[Service]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     found.url = f"http://127.0.0.1:{server.server_address[1]}"
     try:
         yield found
@@ -99,7 +102,10 @@ def _answer(found: Service, upstream: str, request: BaseHTTPRequestHandler, body
     # Of another service a path can look like this too: only Lambda's calls are signed for it.
     is_lambda = "/lambda/aws4_request" in request.headers.get("Authorization", "")
     if not is_lambda or not (match or path.rstrip("/").endswith("/functions")):
-        return _forward(upstream, request, body)
+        status, headers, answer = _forward(upstream, request, body)
+        if found.registry and "/ecr/aws4_request" in request.headers.get("Authorization", ""):
+            answer = _ECR.sub(found.registry.encode(), answer)
+        return status, headers, answer
     name = urllib.parse.unquote(match[1]).split(":")[-1] if match else ""
     part = (match[2] if match else None) or ""
     with found.lock:

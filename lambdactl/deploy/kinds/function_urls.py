@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from lambdactl.deploy.faults import allowed, code
+from lambdactl.deploy.kinds.function_imitation import presumed
 from lambdactl.deploy.marks import joined, mark, marked, qualified, split, state, unmark
 from lambdactl.deploy.model import Context, Live, Resource
 
@@ -29,7 +30,8 @@ class FunctionUrl:
 
     def read(self, context: Context, name: str) -> Live | None:
         function, qualifier = split(name)
-        if state(context, function) is None:
+        answer = state(context, function)
+        if answer is None:
             return None
         with allowed("ResourceNotFoundException"):
             found = context.account.client("lambda").get_function_url_config(
@@ -43,6 +45,8 @@ class FunctionUrl:
                 owner=context.naming.owner,
                 hash=marked(context, self.name, function).get(qualifier),
                 needs=(f"alias:{function}/{qualifier}",) if qualifier else (),
+                # Imitations of AWS do not change it.
+                presumed=presumed(answer, ("invoke_mode",)),
             )
         return None
 
