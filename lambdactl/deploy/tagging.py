@@ -18,8 +18,12 @@ PREFIX = "lambdactl:"
 """How keys of tags begin that are lambdactl's own."""
 _NOT_THE_USERS = (PREFIX, "aws:")
 _SERVICES = (
+    "config:config-rule",
     "dynamodb",
     "ecr:repository",
+    "elasticloadbalancing:listener-rule",
+    "elasticloadbalancing:targetgroup",
+    "events:rule",
     "kinesis",
     "lambda:function",
     "logs",

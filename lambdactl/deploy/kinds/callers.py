@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from lambdactl.deploy import tagging
 from lambdactl.deploy.desired.grants import statement_id
-from lambdactl.deploy.kinds import tagging
 from lambdactl.deploy.kinds.permissions import Permission, statements
 from lambdactl.deploy.marks import STATEMENT_PREFIX, joined, split, state
 from lambdactl.deploy.model import Context

@@ -9,9 +9,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from lambdactl.deploy import calling
+from lambdactl.deploy import calling, tagging
 from lambdactl.deploy.faults import allowed
-from lambdactl.deploy.kinds import tagging
 from lambdactl.deploy.kinds.callers import called, caller_of, callers
 from lambdactl.deploy.model import Context, Live, Resource
 
@@ -40,7 +39,7 @@ class ConfigRule:
             for page in pages.paginate(ResourceArn=rule["ConfigRuleArn"])
             for tag in page["Tags"]
         ]
-        tags = tagging.mapped(listed)
+        tags = tagging.mapping(listed)
         source = rule["Source"]
         target = str(source.get("SourceIdentifier"))
         caller = caller_of(context, target, calling.config_rule(name))
@@ -57,24 +56,28 @@ class ConfigRule:
             },
             outputs={"arn": rule["ConfigRuleArn"], "id": rule["ConfigRuleId"]},
             owner=tagging.owner(tags),
-            hash=tagging.digest(tags),
+            hash=tagging.deployed(tags),
             needs=caller.needs if caller else (),
         )
 
     def owned(self, context: Context, functions: Iterable[str]) -> Iterable[str]:
         owners = {one.owner for one in callers(context, functions, _PRINCIPAL)}
-        if not owners:
+        arns = set(tagging.arns(context, "config"))
+        if not owners and not arns:
             return
-        # A permission does not say which rule it is for.
+        # A permission does not say which rule it is for, and an ARN does not say its name.
         pages = context.account.client("config").get_paginator("describe_config_rules")
         for page in pages.paginate():
             for rule in page["ConfigRules"]:
-                if called(str(rule["Source"].get("SourceIdentifier"))) in owners:
+                target = called(str(rule["Source"].get("SourceIdentifier")))
+                if target in owners or rule["ConfigRuleArn"] in arns:
                     yield rule["ConfigRuleName"]
 
     def create(self, context: Context, resource: Resource) -> Mapping[str, str]:
         config = context.account.client("config")
-        config.put_config_rule(ConfigRule=_wanted(resource), Tags=tagging.ours(context, resource))
+        config.put_config_rule(
+            ConfigRule=_wanted(resource), Tags=tagging.pairs(tagging.of(context, resource))
+        )
         context.account.forget(f"config_rule:{resource.name}/")
         rule = _rule(context, resource.name) or {}
         return {"arn": rule["ConfigRuleArn"], "id": rule["ConfigRuleId"]}
@@ -83,7 +86,7 @@ class ConfigRule:
         self, context: Context, resource: Resource, live: Live, changed: frozenset[str]
     ) -> Mapping[str, str]:
         config = context.account.client("config")
-        tags = tagging.ours(context, resource)
+        tags = tagging.pairs(tagging.of(context, resource))
         # PutConfigRule leaves the tags of a rule that is there as they are.
         config.put_config_rule(ConfigRule=_wanted(resource), Tags=tags)
         config.tag_resource(ResourceArn=live.outputs["arn"], Tags=tags)

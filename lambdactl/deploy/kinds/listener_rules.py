@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
-from lambdactl.deploy import shared
+from lambdactl.deploy import shared, tagging
 from lambdactl.deploy.faults import allowed
-from lambdactl.deploy.kinds import tagging
-from lambdactl.deploy.kinds.callers import callers
-from lambdactl.deploy.kinds.target_groups import PRINCIPAL, target_groups
+from lambdactl.deploy.kinds.target_groups import group_names, target_groups
 from lambdactl.deploy.model import Context, Live, Resource
 
 _KEY = "lambdactl:rule"
@@ -61,7 +59,7 @@ class ListenerRule:
             },
             outputs={"arn": found["RuleArn"]},
             owner=tagging.owner(tags),
-            hash=tagging.digest(tags),
+            hash=tagging.deployed(tags),
             needs=tuple(sorted(f"target_group:{group}" for group in groups)),
         )
 
@@ -74,7 +72,7 @@ class ListenerRule:
     def create(self, context: Context, resource: Resource) -> Mapping[str, str]:
         listener = resource.properties["listener"]
         key = resource.name.rpartition("/")[2]
-        tags = tagging.ours(context, resource)
+        tags = tagging.pairs(tagging.of(context, resource))
         with shared.alone(f"listener {listener}"):
             context.account.forget(f"listener_rules:{listener}/")
             rules = _rules(context, listener)
@@ -83,7 +81,7 @@ class ListenerRule:
                 # It is there: the answer of an earlier try got lost.
                 return self._modify(context, resource, there["RuleArn"])
             if not key.isdigit():
-                tags += tagging.listed({_KEY: key})
+                tags += tagging.pairs({_KEY: key})
             answer = context.account.client("elbv2").create_rule(
                 ListenerArn=listener,
                 Priority=int(key) if key.isdigit() else _after(rules),
@@ -112,7 +110,7 @@ class ListenerRule:
             Conditions=[_wanted_condition(one) for one in resource.properties["conditions"]],
             Actions=[_wanted_action(resource.properties["action"])],
         )
-        elb.add_tags(ResourceArns=[arn], Tags=tagging.ours(context, resource))
+        elb.add_tags(ResourceArns=[arn], Tags=tagging.pairs(tagging.of(context, resource)))
         listener = resource.properties["listener"]
         context.account.forget(f"listener_rules:{listener}/", "target_groups/")
         return {"arn": arn}
@@ -149,7 +147,7 @@ def _rules(context: Context, listener: str) -> list[dict[str, Any]]:
         for start in range(0, len(arns), _TAGS_AT_ONCE):
             answer = elb.describe_tags(ResourceArns=arns[start : start + _TAGS_AT_ONCE])
             for one in answer["TagDescriptions"]:
-                found[one["ResourceArn"]]["Tags"] = tagging.mapped(one["Tags"])
+                found[one["ResourceArn"]]["Tags"] = tagging.mapping(one["Tags"])
         return list(found.values())
 
     return context.account.once(f"listener_rules:{listener}/", ask)
@@ -162,9 +160,11 @@ def _listeners(context: Context, functions: Iterable[str]) -> Iterator[str]:
         for trigger in function.triggers:
             if trigger.kind == "alb" and trigger.settings.get("listener"):
                 yield trigger.settings["listener"]
-    names = {
-        (one.source_arn or "//").split("/")[1] for one in callers(context, functions, PRINCIPAL)
-    }
+    for arn in tagging.arns(context, "elasticloadbalancing"):
+        if ":listener-rule/" in arn:
+            # A rule's ARN is its listener's, with an id of its own.
+            yield arn.replace(":listener-rule/", ":listener/").rpartition("/")[0]
+    names = group_names(context, functions)
     if not names:
         return
     groups = target_groups(context)

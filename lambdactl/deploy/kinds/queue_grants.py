@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from lambdactl.deploy import shared
 from lambdactl.deploy.faults import allowed
+from lambdactl.deploy.kinds.queues import Queue
 from lambdactl.deploy.marks import STATEMENT_PREFIX
 from lambdactl.deploy.model import Context, Live, Resource
 
@@ -47,10 +48,7 @@ class QueueGrant:
         return None
 
     def owned(self, context: Context, functions: Iterable[str]) -> Iterable[str]:
-        from lambdactl.deploy.kinds import kinds
-
-        queues = kinds().get("queue")
-        for queue in queues.owned(context, functions) if queues else ():
+        for queue in Queue().owned(context, functions):
             for statement in _policy(context, queue).get("Statement", ()):
                 if str(statement.get("Sid")).startswith(STATEMENT_PREFIX):
                     yield f"{queue}/{statement['Sid']}"

@@ -9,9 +9,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from lambdactl.deploy import calling
+from lambdactl.deploy import calling, tagging
 from lambdactl.deploy.faults import allowed
-from lambdactl.deploy.kinds import tagging
 from lambdactl.deploy.kinds.callers import caller_of, callers
 from lambdactl.deploy.model import Context, Live, Resource
 from lambdactl.errors import AwsError
@@ -41,7 +40,7 @@ class Rule:
             return None
         events = context.account.client("events")
         with allowed("ResourceNotFoundException"):
-            tags = tagging.mapped(events.list_tags_for_resource(ResourceARN=found["Arn"])["Tags"])
+            tags = tagging.mapping(events.list_tags_for_resource(ResourceARN=found["Arn"])["Tags"])
             targets = {one["Id"]: one for one in _targets(context, bus, rule)}
             target = targets.get(_TARGET, {})
             arn = target.get("Arn")
@@ -57,29 +56,33 @@ class Rule:
                 },
                 outputs={"arn": found["Arn"]},
                 owner=tagging.owner(tags),
-                hash=tagging.digest(tags),
+                hash=tagging.deployed(tags),
                 needs=caller.needs if caller else (),
             )
         return None
 
     def owned(self, context: Context, functions: Iterable[str]) -> Iterable[str]:
         home = context.naming.arn("events", "rule/")
-        for one in callers(context, functions, _PRINCIPAL):
-            arn = one.source_arn or ""
+        sources = [one.source_arn or "" for one in callers(context, functions, _PRINCIPAL)]
+        for arn in {*sources, *tagging.arns(context, "events")}:
             if arn.startswith(home):
                 bus, _, name = arn.removeprefix(home).rpartition("/")
                 yield f"{bus or 'default'}/{name}"
 
     def create(self, context: Context, resource: Resource) -> Mapping[str, str]:
         bus, _, rule = resource.name.rpartition("/")
-        answer = context.account.client("events").put_rule(
+        events = context.account.client("events")
+        answer = events.put_rule(
             Name=rule,
             EventBusName=bus,
             EventPattern=json.dumps(resource.properties["pattern"]),
             State="ENABLED" if resource.properties["enabled"] else "DISABLED",
-            Tags=tagging.ours(context, resource),
+            Tags=tagging.pairs(tagging.begun(context, resource)),
         )
         _put_target(context, bus, rule, resource.properties)
+        events.tag_resource(
+            ResourceARN=answer["RuleArn"], Tags=tagging.pairs(tagging.of(context, resource))
+        )
         context.account.forget(f"rules:{bus}/")
         return {"arn": answer["RuleArn"]}
 
@@ -98,7 +101,9 @@ class Rule:
         if changed - _RULE:
             _put_target(context, bus, rule, resource.properties)
         # PutRule ignores the tags of a rule that is there.
-        events.tag_resource(ResourceARN=live.outputs["arn"], Tags=tagging.ours(context, resource))
+        events.tag_resource(
+            ResourceARN=live.outputs["arn"], Tags=tagging.pairs(tagging.of(context, resource))
+        )
         context.account.forget(f"rules:{bus}/")
         return live.outputs
 

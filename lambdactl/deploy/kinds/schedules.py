@@ -9,8 +9,8 @@ import datetime
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+from lambdactl.deploy import tagging
 from lambdactl.deploy.faults import allowed, code
-from lambdactl.deploy.kinds import tagging
 from lambdactl.deploy.model import Context, Live, Resource
 from lambdactl.deploy.scheduling import ELSEWHERE, Mark, marked, own_group
 from lambdactl.deploy.waiting import until
@@ -135,7 +135,7 @@ class ScheduleGroup:
             properties={},
             outputs={"arn": found.arn},
             owner=tagging.owner(found.tags),
-            hash=tagging.digest(found.tags),
+            hash=tagging.deployed(found.tags),
         )
 
     def owned(self, context: Context, functions: Iterable[str]) -> Iterable[str]:
@@ -145,7 +145,7 @@ class ScheduleGroup:
         # One that is being deleted still has the name.
         self._gone(context, resource.name)
         answer = context.account.client("scheduler").create_schedule_group(
-            Name=resource.name, Tags=tagging.ours(context, resource)
+            Name=resource.name, Tags=tagging.pairs(tagging.of(context, resource))
         )
         context.account.forget(f"schedule_group:{resource.name}/")
         return {"arn": answer["ScheduleGroupArn"]}
@@ -154,7 +154,7 @@ class ScheduleGroup:
         self, context: Context, resource: Resource, live: Live, changed: frozenset[str]
     ) -> Mapping[str, str]:
         context.account.client("scheduler").tag_resource(
-            ResourceArn=live.outputs["arn"], Tags=tagging.ours(context, resource)
+            ResourceArn=live.outputs["arn"], Tags=tagging.pairs(tagging.of(context, resource))
         )
         context.account.forget(f"schedule_group:{resource.name}/")
         return live.outputs
@@ -210,7 +210,7 @@ def _group(context: Context, name: str) -> _Group | None:
             found = scheduler.get_schedule_group(Name=name)
             if found.get("State") != "DELETING":
                 tags = scheduler.list_tags_for_resource(ResourceArn=found["Arn"])["Tags"]
-                return _Group(found["Arn"], tagging.mapped(tags))
+                return _Group(found["Arn"], tagging.mapping(tags))
         return None
 
     return context.account.once(f"schedule_group:{name}/", ask)

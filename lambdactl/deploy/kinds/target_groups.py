@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from lambdactl.deploy import calling
+from lambdactl.deploy import calling, tagging
 from lambdactl.deploy.faults import allowed
-from lambdactl.deploy.kinds import tagging
 from lambdactl.deploy.kinds.callers import caller_of, callers
 from lambdactl.deploy.model import Context, Live, Resource
 
@@ -37,7 +36,7 @@ class TargetGroup:
         elb = context.account.client("elbv2")
         with allowed(*_GONE):
             described = elb.describe_tags(ResourceArns=[arn])["TagDescriptions"]
-            tags = tagging.mapped(described[0]["Tags"] if described else ())
+            tags = tagging.mapping(described[0]["Tags"] if described else ())
             targets = _targets(context, arn)
             attributes = elb.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]
             target = targets[0] if len(targets) == 1 else None
@@ -53,16 +52,13 @@ class TargetGroup:
                 },
                 outputs={"arn": arn},
                 owner=tagging.owner(tags),
-                hash=tagging.digest(tags),
+                hash=tagging.deployed(tags),
                 needs=caller.needs if caller else (),
             )
         return None
 
     def owned(self, context: Context, functions: Iterable[str]) -> Iterable[str]:
-        for one in callers(context, functions, PRINCIPAL):
-            pieces = (one.source_arn or "").split("/")
-            if len(pieces) > 1:
-                yield pieces[1]
+        return group_names(context, functions)
 
     def create(self, context: Context, resource: Resource) -> Mapping[str, str]:
         elb = context.account.client("elbv2")
@@ -70,12 +66,13 @@ class TargetGroup:
         answer = elb.create_target_group(
             Name=resource.name,
             TargetType="lambda",
-            Tags=tagging.ours(context, resource),
+            Tags=tagging.pairs(tagging.begun(context, resource)),
             **_wanted_check(resource.properties["health_check"]),
         )
         arn = answer["TargetGroups"][0]["TargetGroupArn"]
         _set_multi(context, arn, resource.properties["multi_value_headers"])
         _register(context, arn, resource.properties["target"])
+        elb.add_tags(ResourceArns=[arn], Tags=tagging.pairs(tagging.of(context, resource)))
         context.account.forget("target_groups/")
         return {"arn": arn}
 
@@ -92,7 +89,7 @@ class TargetGroup:
             _set_multi(context, arn, resource.properties["multi_value_headers"])
         if "target" in changed:
             _register(context, arn, resource.properties["target"])
-        elb.add_tags(ResourceArns=[arn], Tags=tagging.ours(context, resource))
+        elb.add_tags(ResourceArns=[arn], Tags=tagging.pairs(tagging.of(context, resource)))
         context.account.forget("target_groups/")
         return live.outputs
 
@@ -103,6 +100,13 @@ class TargetGroup:
 
 
 KINDS = (TargetGroup(),)
+
+
+def group_names(context: Context, functions: Iterable[str]) -> set[str]:
+    """Names of the target groups that are ours, and maybe of some that are not there."""
+    arns = [one.source_arn or "" for one in callers(context, functions, PRINCIPAL)]
+    arns += tagging.arns(context, "elasticloadbalancing")
+    return {arn.split("/")[1] for arn in arns if ":targetgroup/" in arn}
 
 
 def target_groups(context: Context) -> Mapping[str, Mapping[str, Any]]:
