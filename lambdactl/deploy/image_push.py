@@ -8,11 +8,14 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lambdactl.artifacts.model import Artifact
 from lambdactl.deploy.model import Context
 from lambdactl.errors import AwsError
+
+if TYPE_CHECKING:
+    from lambdactl.execution.containers.engine import Engine
 
 _TAG_LENGTH = 32
 
@@ -42,12 +45,19 @@ def push(context: Context, artifact: Artifact, repository: str) -> str:
             lines = engine.client.push(uri, tag, stream=True, decode=True, auth_config=login)
             digest = _digest(context, lines, uri)
         finally:
-            engine.client.remove_image(f"{uri}:{tag}", noprune=True)
+            _untag(engine, artifact, f"{uri}:{tag}")
     except DockerException as error:
         raise explained(error, f"pushing the image of {artifact.name} to {uri}") from error
     finally:
         close(engine)
     return f"{uri}@{digest}"
+
+
+def _untag(engine: Engine, artifact: Artifact, reference: str) -> None:
+    """Take away the name that the image had for its way. An image that has no other stays."""
+    names = engine.client.inspect_image(artifact.sha256)["RepoTags"] or ()
+    if set(names) - {reference}:
+        engine.client.remove_image(reference, noprune=True)
 
 
 def _login(given: Mapping[str, Any]) -> dict[str, str]:

@@ -34,6 +34,7 @@ _VALUE = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _BLOB = re.compile(r"^[A-Za-z0-9+/_=-]{24,}$")
+_LONG_WORD = 16
 _LIKELY_RANDOM_BITS = 3.5
 """Bits a character: words and names have less, random hexadecimal digits up to 4."""
 
@@ -61,7 +62,7 @@ def _is_random(value: str) -> bool:
     """Whether it looks like a key: long, of many characters, and no words with separators."""
     if not _BLOB.match(value) or not (re.search(r"[0-9]", value) and re.search("[A-Za-z]", value)):
         return False
-    if max(map(len, re.split(r"[-_/]", value))) < 20:
+    if max(map(len, re.split(r"[-_/]", value))) < _LONG_WORD:
         return False
     counts = Counter(value)
     bits = -sum(n / len(value) * math.log2(n / len(value)) for n in counts.values())

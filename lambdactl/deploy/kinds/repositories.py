@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from lambdactl.deploy import tagging
+from lambdactl.deploy import code_upload, tagging
 from lambdactl.deploy.faults import allowed
 from lambdactl.deploy.model import Context, Live, Resource
 
@@ -47,7 +47,16 @@ class Repositories:
         return None
 
     def owned(self, context: Context, functions: Iterable[str]) -> Iterable[str]:
-        return [arn.partition(":repository/")[2] for arn in tagging.arns(context, "ecr")]
+        found = {arn.partition(":repository/")[2] for arn in tagging.arns(context, "ecr")}
+        # The listing of tags lags behind what was made a moment ago.
+        naming = context.naming
+        for function in naming.app.functions.values():
+            name = code_upload.repository(naming, function.name)
+            if function.code.kind in ("image", "dockerfile") and name not in found:
+                live = self.read(context, name)
+                if live is not None and live.owner == naming.owner:
+                    found.add(name)
+        return found
 
     def create(self, context: Context, resource: Resource) -> Mapping[str, str]:
         tags = context.naming.tags(resource.digest)
