@@ -6,9 +6,10 @@ from pathlib import Path
 
 RICH = """
 service: shop
-defaults: {runtime: python3.13, handler: app.handler, code: src}
+defaults: {runtime: python3.13, code: src}
 functions:
   orders:
+    handler: app.handler
     environment: {LEVEL: info, API_TOKEN: hunter2}
     layers: [common]
     logging: {retention: 14d}
@@ -21,6 +22,7 @@ functions:
       - sqs: {queue: incoming, batch_size: 5}
       - dynamodb: {table: stock, starting_position: latest}
   audit:
+    handler: app.handler
     memory: 256
     triggers:
       - sns: {topic: sold}

@@ -48,8 +48,8 @@ def test_a_template_comes_and_goes(
     assert "Nothing to do" in ended.stdout + ended.stderr
     manifest = project / "lambdactl.yaml"
     text = manifest.read_text()
-    assert "timeout: " in text
-    manifest.write_text(text.replace("timeout: ", "timeout: 1", 1))
+    assert "    handler: " in text
+    manifest.write_text(text.replace("    handler: ", "    memory: 2048\n    handler: ", 1))
     (step,) = plan(project)
     assert step["action"] == "update"
     deploy(project)
