@@ -139,7 +139,7 @@ class _Run:
         def tell(words: str) -> None:
             self._progress.told(step, words)
 
-        context = dataclasses.replace(self._context, tell=tell)
+        context = dataclasses.replace(self._context, tell=tell, stopped=self._ended.is_set)
         kind = kinds()[step.kind]
 
         def work() -> Mapping[str, str]:

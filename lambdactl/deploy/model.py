@@ -113,11 +113,14 @@ class Context:
 
     :ivar tell: takes words on what goes on (``waiting for the function to be active``). Called in
         any thread.
+    :ivar stopped: whether to come to an end soon: Ctrl-C, or the lock is lost. For what takes
+        minutes by itself.
     """
 
     account: Account
     naming: Naming
     tell: Any = lambda words: None
+    stopped: Any = lambda: False
 
 
 class Kind(Protocol):

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 POLL_S = 10.0
 """How often alarms and errors are looked at."""
+_BREATH_S = 1.0
+"""How long Ctrl-C has to wait."""
 BASELINE_S = 3600.0
 """How far back the errors of the version before are counted."""
 DOUBT = 0.05
@@ -190,8 +192,12 @@ def _watch(one: _Shift, weight: float) -> None:
         if left <= 0:
             return
         wait = min(POLL_S, left)
-        clock.sleep(wait)
         left -= wait
+        while wait > 0:
+            if one.context.stopped():
+                raise _GoneWrong("it was interrupted")
+            clock.sleep(min(_BREATH_S, wait))
+            wait -= _BREATH_S
 
 
 def _check_alarms(one: _Shift, *, begun: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -268,6 +269,17 @@ def test_weights_that_are_left_of_a_release_go(stage: Stage) -> None:
     stage.weigh("2", 0.5)
     stage.shift(CANARY, to="1")
     assert stage.history == [("1", {})]
+
+
+def test_a_release_that_is_interrupted_goes_back(stage: Stage) -> None:
+    begin = stage.clock.now()
+    with pytest.raises(AwsError, match="it was interrupted"):
+        release.shift(
+            dataclasses.replace(stage.context, stopped=lambda: stage.clock.now() > begin + 100),
+            *("hello", "live", "3", CANARY),
+        )
+    assert stage.alias() == ("1", {})
+    assert sum(stage.clock.slept) == 101
 
 
 def test_a_release_that_nobody_can_watch_goes_back(answers: Invocations, stage: Stage) -> None:
