@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lambdactl.deploy.plan import Applied, Plan
 
 _SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
+_SHOW_CURSOR = b"\x1b[?25h\r\n"
 
 
 class Stop:
@@ -45,6 +46,8 @@ class Stop:
         if self.reason is not None:
             # The next deployment completes what was under way. It needn't wait for the lock: that
             # of a process which is gone holds nobody up on the same machine.
+            if sys.stderr.isatty():
+                os.write(sys.stderr.fileno(), _SHOW_CURSOR)
             os._exit(128 + number)
         self.reason = _SIGNALS[signal.Signals(number)]
         self.code = 128 + number
@@ -187,10 +190,15 @@ def _finish(applied: Applied, stop: Stop, *, command: str) -> int:
     if applied.complete:
         click.echo(summary, err=True)
         return errors.EXIT_OK
+    if not failed and stop.reason is None:
+        because = next(done.because for done in applied.done if done.because is not None)
+        lost = errors.LockedError(
+            f"{because}, so no other step was taken", hint="look who else deploys this service"
+        )
+        failure.report(lost, debug=False)
+        codes.append(lost.exit_code)
     click.echo(f"{summary}; `lambdactl {command}` goes on from here", err=True)
-    if not failed:
-        return stop.code if stop.reason is not None else errors.EXIT_LOCKED
-    return _code(codes)
+    return _code(codes) if codes else stop.code
 
 
 def _code(codes: list[int]) -> int:

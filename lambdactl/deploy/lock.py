@@ -120,12 +120,13 @@ class Lock:
 
 @contextlib.contextmanager
 def held(
-    context: Context, doing: str, *, break_it: bool = False, lasts_s: float = LASTS_S
+    context: Context, doing: str, *, break_it: bool = False, lasts_s: float | None = None
 ) -> Iterator[Lock]:
     """Hold the lock of the service and stage.
 
     :param doing: what for, as others read it: ``deploy``.
     :param break_it: take it from whoever has it.
+    :param lasts_s: :data:`LASTS_S` if left out.
     :raises LockedError: somebody else has it.
     :raises AwsError: AWS said no.
     """
@@ -133,7 +134,7 @@ def held(
         f"taking the lock of {context.naming.service} (parameter {parameter(context)})",
         context.account,
     ):
-        owner = _acquire(context, doing, break_it, lasts_s)
+        owner = _acquire(context, doing, break_it, LASTS_S if lasts_s is None else lasts_s)
     lock = Lock(context, owner)
     try:
         yield lock

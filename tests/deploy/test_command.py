@@ -319,6 +319,30 @@ def lock_clock() -> Any:
     return SystemClock()
 
 
+def test_a_deployment_that_loses_its_lock_takes_no_other_step(
+    project: Project, aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "LASTS_S", 6.0)
+    with proxy(aws) as front:
+
+        def steal(_: int) -> None:
+            if any("CreateRole" in call for call in front.writes):
+                front.before = lambda number: None
+                name = "/lambdactl/shop/default/lock"
+                ssm = boto3.client("ssm")
+                value = json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])
+                value["token"] = "theirs"
+                ssm.put_parameter(Name=name, Value=json.dumps(value), Type="String", Overwrite=True)
+                time.sleep(3)
+
+        front.before = steal
+        ended = project("deploy", "--yes", AWS_ENDPOINT_URL=front.url)
+    assert ended.code == 7, ended.stderr
+    assert "error: the lock was taken by arn:" in ended.stderr
+    assert "so no other step was taken" in ended.stderr
+    assert functions() == []
+
+
 @pytest.mark.parametrize(
     ("number", "word"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")]
 )
