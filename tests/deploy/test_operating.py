@@ -92,6 +92,67 @@ def test_rollback_and_forward_again(deployed: Path) -> None:
     assert live() == "2"
 
 
+def canary(project: Path, seconds: int) -> shell.Running:
+    """Begin a release with something new, and wait until it has traffic."""
+    manifest = project / "lambdactl.yaml"
+    how = f"release: {{alias: live, strategy: canary 10% for {seconds}s, alarms: [slow]}}"
+    manifest.write_text(MANIFEST.replace("release: {alias: live}", how))
+    code(project, "hello", "'new'")
+    boto3.client("cloudwatch").put_metric_alarm(
+        AlarmName="slow",
+        MetricName="Duration",
+        Namespace="AWS/Lambda",
+        Statistic="Maximum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1000,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    running = shell.start("deploy", "--yes", folder=project)
+    until(lambda: weights() == {"2": 0.1})
+    return running
+
+
+def weights() -> dict[str, float]:
+    alias = boto3.client("lambda").get_alias(FunctionName="hello", Name="live")
+    found: dict[str, float] = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+    return found
+
+
+def test_an_alarm_takes_a_release_back_and_the_next_one_goes_through(deployed: Path) -> None:
+    running = canary(deployed, 2)
+    alarm = {"AlarmName": "slow", "StateReason": "3 s is too long"}
+    boto3.client("cloudwatch").set_alarm_state(StateValue="ALARM", **alarm)
+    ended = running.wait()
+    assert ended.code == 8
+    assert "to version 2 failed: alarm slow rings (3 s is too long)" in ended.stderr
+    assert (live(), weights()) == ("1", {})
+    boto3.client("cloudwatch").set_alarm_state(StateValue="OK", **alarm)
+    deploy(deployed)
+    assert (live(), weights()) == ("2", {})
+
+
+def test_a_release_that_was_killed_goes_on(deployed: Path) -> None:
+    running = canary(deployed, 2)
+    running.kill(signal.SIGKILL)
+    running.wait()
+    assert (live(), weights()) == ("1", {"2": 0.1})
+    ended = shell.run("deploy", "--yes", folder=deployed)
+    assert ended.code == 0, ended.stderr
+    assert "going on with live at 10% for version 2" in ended.stderr
+    assert (live(), weights()) == ("2", {})
+
+
+def test_a_release_that_is_interrupted_goes_back(deployed: Path) -> None:
+    running = canary(deployed, 600)
+    running.kill(signal.SIGINT)
+    ended = running.wait()
+    # It is the release that failed: nothing else was left to do.
+    assert ended.code == 8
+    assert "to version 2 failed: it was interrupted" in ended.stderr
+    assert (live(), weights()) == ("1", {})
+
+
 def test_a_locked_service_is_not_rolled_back(deployed: Path) -> None:
     from lambdactl import manifest
     from lambdactl.cli.aws import AwsOptions
