@@ -119,40 +119,42 @@ def test_all_of_an_api_is_made(context_for: Callable[..., Context]) -> None:
     assert integration["TimeoutInMillis"] == 5000
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "path"),
-    [
-        ("blue", "green", "variables.colour"),
-        ("max_age: 60", "max_age: 90", "cors.max_age_s"),
-        ("[web, app]", "[web]", "authorizers.tokens.audience"),
-        ("rate: 100", "rate: 101", "throttles.*.rate"),
-        ("timeout: 5", "timeout: 6", "routes.POST /pets.integration.timeout_ms"),
-        ("authorizer: iam", "authorizer: none", "routes.ANY /signed.authorizer"),
-        ("authorizer: checks, ", "authorizer: none, ", "routes.GET /legacy.authorizer"),
-        ("path: /legacy", "path: /older", "routes.GET /older"),
-        ("stage: v1", "stage: v2", "stage"),
-        ("      throttle: {rate: 100, burst: 50}\n", "", "throttles.*"),
-    ],
-)
-def test_one_change_is_one_step(
-    context_for: Callable[..., Context], before: str, after: str, path: str
-) -> None:
-    assert before in WHOLE
-    context = context_for(WHOLE)
+CHANGES: list[tuple[str, str, str]] = [
+    ("blue", "green", "variables.colour"),
+    ("max_age: 60", "max_age: 90", "cors.max_age_s"),
+    ("[web, app]", "[web]", "authorizers.tokens.audience"),
+    ("rate: 100", "rate: 101", "throttles.*.rate"),
+    ("timeout: 5", "timeout: 6", "routes.POST /pets.integration.timeout_ms"),
+    ("authorizer: iam", "authorizer: none", "routes.ANY /signed.authorizer"),
+    ("authorizer: checks, ", "authorizer: none, ", "routes.GET /legacy.authorizer"),
+    ("path: /legacy", "path: /older", "routes.GET /older"),
+    ("stage: v1", "stage: v2", "stage"),
+    ("      throttle: {rate: 101, burst: 50}\n", "", "throttles.*"),
+]
+"""What is replaced in the manifest, by what, and a path that changes."""
+
+
+def test_each_change_is_one_update(context_for: Callable[..., Context]) -> None:
+    text = WHOLE
+    context = context_for(text)
     brought(context, "http_api")
     id_ = only(context)["ApiId"]
-    kept = {route["RouteId"] for route in routes(context, id_).values()}
-    changed = context_for(WHOLE.replace(before, after))
-    changes = brought(changed, "http_api")
-    assert path in {one.path for one in changes}
-    assert not any(one.drift for one in changes)
-    assert only(changed)["ApiId"] == id_
-    # A route that stays is not made anew.
-    assert len(kept & {one["RouteId"] for one in routes(changed, id_).values()}) >= len(kept) - 1
-    used = {one["Target"] for one in routes(changed, id_).values()}
-    there = client(changed).get_integrations(ApiId=id_)["Items"]
-    assert {f"integrations/{one['IntegrationId']}" for one in there} == used
-    assert len(client(changed).get_stages(ApiId=id_)["Items"]) == 1
+    for before, after, path in CHANGES:
+        assert before in text
+        kept = {route["RouteId"] for route in routes(context, id_).values()}
+        text = text.replace(before, after)
+        changes = brought(context_for(text), "http_api")
+        assert path in {one.path for one in changes}
+        assert not any(one.drift for one in changes)
+        assert only(context)["ApiId"] == id_
+        # A route that stays is not made anew, and nothing is left of what was before.
+        found = routes(context, id_)
+        assert len(kept & {one["RouteId"] for one in found.values()}) >= len(kept) - 1
+        there = client(context).get_integrations(ApiId=id_)["Items"]
+        assert {f"integrations/{one['IntegrationId']}" for one in there} == {
+            one["Target"] for one in found.values()
+        }
+        assert len(client(context).get_stages(ApiId=id_)["Items"]) == 1
 
 
 def test_routes_that_do_the_same_share_an_integration(

@@ -224,71 +224,71 @@ def test_all_of_an_api_is_made(context_for: Callable[..., Context]) -> None:
     assert len(aws.get_usage_plan_keys(usagePlanId=plan["id"])["items"]) == 2
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "path", "deploys"),
-    [
-        ("blue", "green", "variables.colour", False),
-        (', size: "4"', "", "variables.size", False),
-        ("rate: 100, burst", "rate: 101, burst", "throttles.*/*.rate", False),
-        (
-            "      throttles: {/pets/POST: {rate: 2.5, burst: 4}}\n",
-            "",
-            "throttles./pets/POST",
-            False,
-        ),
-        ("[image/png, application/pdf]", "[image/png, image/gif]", "binary_types", True),
-        ("ttl: 1m", "ttl: 2m", "authorizers.tokens.ttl_s", True),
-        ('"^Bearer .*"', '"^Other .*"', "authorizers.tokens.validation", True),
-        ("required: [name]", "required: [id]", "models.Toy.required", True),
-        ("status: 418", "status: 419", "gateway_responses.UNAUTHORIZED.status", True),
-        (
-            "timeout: 20",
-            "timeout: 21",
-            "routes.ANY /pets/{id}/toys/{toy}.integration.timeout_ms",
-            True,
-        ),
-        (
-            "{id}/toys/{toy}",
-            "{name}/toys/{toy}",
-            "routes.ANY /pets/{name}/toys/{toy}",
-            True,
-        ),
-        ("authorizer: iam", "authorizer: none", "routes.ANY /old/{proxy+}.authorizer", True),
-        ("validator: some", "validator: none", "validators.body", True),
-        (
-            "[X-Token]",
-            "[X-Other]",
-            "routes.OPTIONS /pets.responses.200.parameters."
-            "method.response.header.Access-Control-Allow-Headers",
-            True,
-        ),
-        ("partner: {}", "partner: {enabled: false}", "api_keys.partner.enabled", False),
-        ("abcdefghij", "ABCDEFGHIJ", "api_keys.given.value", False),
-        ("limit: 1000", "limit: 1001", "usage_plans.basic.quota.limit", False),
-        ("          quota: {limit: 1000, period: day}\n", "", "usage_plans.basic.quota", False),
-        ("keys: [partner, given]", "keys: [given]", "usage_plans.basic.keys.partner", False),
-        ("stage: v1", "stage: v2", "stage", False),
-    ],
-)
-def test_one_change_is_one_update(
-    context_for: Callable[..., Context], before: str, after: str, path: str, deploys: bool
-) -> None:
-    assert before in PATCHABLE
-    context = context_for(PATCHABLE)
+CHANGES: list[tuple[str, str, str, bool]] = [
+    ("blue", "green", "variables.colour", False),
+    (', size: "4"', "", "variables.size", False),
+    ("rate: 100, burst", "rate: 101, burst", "throttles.*/*.rate", False),
+    (
+        "      throttles: {/pets/POST: {rate: 2.5, burst: 4}}\n",
+        "",
+        "throttles./pets/POST",
+        False,
+    ),
+    ("[image/png, application/pdf]", "[image/png, image/gif]", "binary_types", True),
+    ("ttl: 1m", "ttl: 2m", "authorizers.tokens.ttl_s", True),
+    ('"^Bearer .*"', '"^Other .*"', "authorizers.tokens.validation", True),
+    ("required: [name]", "required: [id]", "models.Toy.required", True),
+    ("status: 418", "status: 419", "gateway_responses.UNAUTHORIZED.status", True),
+    (
+        "timeout: 20",
+        "timeout: 21",
+        "routes.ANY /pets/{id}/toys/{toy}.integration.timeout_ms",
+        True,
+    ),
+    (
+        "{id}/toys/{toy}",
+        "{name}/toys/{toy}",
+        "routes.ANY /pets/{name}/toys/{toy}",
+        True,
+    ),
+    ("authorizer: iam", "authorizer: none", "routes.ANY /old/{proxy+}.authorizer", True),
+    ("validator: some", "validator: none", "validators.body", True),
+    (
+        "[X-Token]",
+        "[X-Other]",
+        "routes.OPTIONS /pets.responses.200.parameters."
+        "method.response.header.Access-Control-Allow-Headers",
+        True,
+    ),
+    ("partner: {}", "partner: {enabled: false}", "api_keys.partner.enabled", False),
+    ("abcdefghij", "ABCDEFGHIJ", "api_keys.given.value", False),
+    ("limit: 1000", "limit: 1001", "usage_plans.basic.quota.limit", False),
+    ("          quota: {limit: 1001, period: day}\n", "", "usage_plans.basic.quota", False),
+    ("keys: [partner, given]", "keys: [given]", "usage_plans.basic.keys.partner", False),
+    ("stage: v1", "stage: v2", "stage", False),
+]
+"""What is replaced in the manifest, by what, a path that changes, whether it is deployed."""
+
+
+def test_each_change_is_one_update(context_for: Callable[..., Context]) -> None:
+    text = PATCHABLE
+    context = context_for(text)
     brought(context, "rest_api")
-    id_ = only(context)["id"]
-    shown = {one["deploymentId"] for one in client(context).get_stages(restApiId=id_)["item"]}
-    changed = context_for(PATCHABLE.replace(before, after))
-    changes = brought(changed, "rest_api")
-    assert path in {one.path for one in changes}
-    assert not any(one.drift for one in changes)
-    if path == "api_keys.given.value":
-        assert all(one.secret for one in changes)
-    assert only(changed)["id"] == id_
-    (stage,) = client(changed).get_stages(restApiId=id_)["item"]
-    (deployment,) = client(changed).get_deployments(restApiId=id_)["items"]
-    assert stage["deploymentId"] == deployment["id"]
-    assert ({stage["deploymentId"]} != shown) == deploys
+    aws, id_ = client(context), only(context)["id"]
+    shown = aws.get_stages(restApiId=id_)["item"][0]["deploymentId"]
+    for before, after, path, deploys in CHANGES:
+        assert before in text
+        text = text.replace(before, after)
+        changes = brought(context_for(text), "rest_api")
+        assert path in {one.path for one in changes}
+        assert not any(one.drift for one in changes)
+        assert all(one.secret for one in changes) == (path == "api_keys.given.value")
+        assert only(context)["id"] == id_
+        (stage,) = aws.get_stages(restApiId=id_)["item"]
+        (deployment,) = aws.get_deployments(restApiId=id_)["items"]
+        assert stage["deploymentId"] == deployment["id"]
+        assert (deployment["id"] != shown) == deploys, path
+        shown = deployment["id"]
 
 
 def test_what_was_changed_by_hand_and_not_deployed_is_drift(
