@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from lambdactl.deploy import shared
+from lambdactl.deploy import shared, tagging
 from lambdactl.deploy.faults import allowed
 from lambdactl.deploy.kinds.queues import Queue
 from lambdactl.deploy.marks import STATEMENT_PREFIX
@@ -29,7 +30,8 @@ class QueueGrant:
 
     def read(self, context: Context, name: str) -> Live | None:
         queue, _, sid = name.partition("/")
-        for statement in _policy(context, queue).get("Statement", ()):
+        there = _queue(context, queue)
+        for statement in there.statements:
             if statement.get("Sid") == sid:
                 condition = statement.get("Condition", {}).get("ArnEquals", {})
                 principal = statement.get("Principal")
@@ -43,13 +45,13 @@ class QueueGrant:
                         else principal,
                         "source_arn": condition.get("aws:SourceArn"),
                     },
-                    owner=context.naming.owner,
+                    owner=there.owner,
                 )
         return None
 
     def owned(self, context: Context, functions: Iterable[str]) -> Iterable[str]:
         for queue in Queue().owned(context, functions):
-            for statement in _policy(context, queue).get("Statement", ()):
+            for statement in _queue(context, queue).statements:
                 if str(statement.get("Sid")).startswith(STATEMENT_PREFIX):
                     yield f"{queue}/{statement['Sid']}"
 
@@ -85,34 +87,45 @@ class QueueGrant:
 KINDS = (QueueGrant(),)
 
 
-def _policy(context: Context, queue: str) -> Mapping[str, Any]:
-    """A queue's policy; empty where there is no such queue."""
+@dataclass(frozen=True, slots=True)
+class _Queue:
+    """:ivar owner: whose the queue is, and so what of lambdactl's is in its policy."""
 
-    def ask() -> Mapping[str, Any]:
+    owner: tuple[str, str] | None = None
+    policy: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def statements(self) -> tuple[Mapping[str, Any], ...]:
+        return tuple(self.policy.get("Statement", ()))
+
+
+def _queue(context: Context, name: str) -> _Queue:
+    """A queue; without an owner and a policy where there is none."""
+
+    def ask() -> _Queue:
         sqs = context.account.client("sqs")
         with allowed(*_GONE):
-            url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+            url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
             answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
-            found: Mapping[str, Any] = json.loads(
-                answer.get("Attributes", {}).get("Policy") or "{}"
-            )
-            return found
-        return {}
+            policy = answer.get("Attributes", {}).get("Policy") or "{}"
+            tags = sqs.list_queue_tags(QueueUrl=url).get("Tags", {})
+            return _Queue(tagging.owner(tags), json.loads(policy))
+        return _Queue()
 
-    return context.account.once(f"queue_policy:{queue}/", ask)
+    return context.account.once(f"queue_policy:{name}/", ask)
 
 
 def _change(context: Context, queue: str, sid: str, statement: dict[str, Any] | None) -> None:
     """Put ``statement`` in the place of the one with that id; None takes it away."""
     with shared.alone(f"sqs {queue}"):
         context.account.forget(f"queue_policy:{queue}/")
-        policy = _policy(context, queue)
-        statements = [one for one in policy.get("Statement", ()) if one.get("Sid") != sid]
+        there = _queue(context, queue)
+        statements = [one for one in there.statements if one.get("Sid") != sid]
         if statement is not None:
             statements.append(statement)
-        if statements == list(policy.get("Statement", ())):
+        if statements == list(there.statements):
             return
-        text = json.dumps({"Version": "2012-10-17", **policy, "Statement": statements})
+        text = json.dumps({"Version": "2012-10-17", **there.policy, "Statement": statements})
         sqs = context.account.client("sqs")
         sqs.set_queue_attributes(
             QueueUrl=sqs.get_queue_url(QueueName=queue)["QueueUrl"],
