@@ -91,7 +91,7 @@ def _excerpt(source: str, column: int | None) -> tuple[str, int | None]:
 
 def _circumstance(error: Exception) -> errors.LambdactlError | None:
     """The mistake behind an error that any line of ours may meet, and none can help."""
-    if type(error).__module__.startswith("botocore."):
+    if type(error).__module__.startswith(("botocore.", "boto3.")):
         from lambdactl.deploy.explaining import explained
 
         return explained(error, doing="asking AWS")

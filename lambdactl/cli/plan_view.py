@@ -33,6 +33,8 @@ _WIDE = 100
 """Columns where there is no terminal."""
 _MANY = 6
 """Fields of one property of something new that are all shown."""
+_MANY_NEW = 60
+"""New resources from which on their fields are not shown: nobody would read them."""
 _LONGEST = 64
 """Characters of one value among many; of one that changes, all are shown."""
 
@@ -57,10 +59,13 @@ def lines(plan: Plan, *, width: int = _WIDE) -> Iterator[str]:
         yield click.style("warning: ", fg="yellow", bold=True) + warning
     if plan.steps:
         yield ""
+    brief = plan.counts.get("create", 0) > _MANY_NEW
     for step in plan.steps:
-        yield from _step(step, width)
+        yield from _step(step, width, brief)
     if plan.steps:
         yield ""
+    if brief:
+        yield "What is new is shown without its fields; `--output json` has them."
     yield summary(plan)
 
 
@@ -88,13 +93,14 @@ def kind_title(kind: str) -> str:
     return found.title if found is not None else kind
 
 
-def _step(step: Step, width: int) -> Iterator[str]:
+def _step(step: Step, width: int, brief: bool) -> Iterator[str]:
     mark, colour = MARKS[step.action]
     because = _because(step)
     yield f"{click.style(mark.rjust(3), fg=colour, bold=True)} {title(step)}{because}"
     changes = shown(step)
     if step.action == "create":
-        yield from _wrapped(_created(step, changes), width)
+        if not brief:
+            yield from _wrapped(_created(step, changes), width)
         return
     for change in changes:
         yield from _changed(change)

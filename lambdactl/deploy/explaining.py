@@ -119,12 +119,20 @@ def explained(
         return error
     from botocore.exceptions import BotoCoreError, ClientError
 
+    if type(error).__module__.partition(".")[0] in ("boto3", "s3transfer"):
+        # They say less than what they stand for: an upload of which a part was refused.
+        error = error.__cause__ or error.__context__ or error
     if isinstance(error, ClientError):
         return _of_aws(error, doing, resource, account, where)
     if isinstance(error, BotoCoreError):
         from lambdactl.deploy import explaining_session
 
         return explaining_session.explained(error, doing, account)
+    if _is_unreadable(error):
+        return AwsError(
+            f"{doing}: the answer can't be read: {' '.join(str(error).split())}",
+            hint=f"{_endpoint(account)} does not answer as AWS does",
+        )
     if isinstance(error, OSError):
         reason = (error.strerror or str(error)).lower()
         path = f" {error.filename}" if error.filename else ""
@@ -149,6 +157,15 @@ def in_words(doing: str, account: Account | None = None) -> Iterator[None]:
             # With the place where it happened.
             raise
         raise words from error
+
+
+def _is_unreadable(error: BaseException) -> bool:
+    """Whether botocore has found no sense in an answer: of a proxy, or a hotel's network."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = trace.tb_frame.f_globals.get("__name__", "") if trace is not None else ""
+    return "botocore.parsers" in (type(error).__module__, place)
 
 
 def call_of(error: BaseException) -> str:

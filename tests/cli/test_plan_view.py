@@ -116,6 +116,18 @@ def test_something_new_is_shown_in_short() -> None:
     assert max(map(len, shown.splitlines())) <= 100
 
 
+def test_of_very_much_that_is_new_only_the_names_are_shown() -> None:
+    new = [
+        Step("create", (Change("a", None, "x"),), (), Resource("queue", f"q{number}", {}))
+        for number in range(100)
+    ]
+    shown = text(plan(*new, update(Change("memory_mb", 128, 256))))
+    assert "+ queue q99" in shown
+    assert "a: x" not in shown
+    assert "memory_mb: 128 -> 256" in shown
+    assert "`--output json` has them" in shown
+
+
 def test_no_colours_where_nobody_sees_them(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     plan_view.show(plan(update(Change("a", 1, 2))), stream=stream)

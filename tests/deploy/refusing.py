@@ -21,6 +21,8 @@ class Refusal:
     status: int = 400
     code: str = "ValidationException"
     message: str = ""
+    body: bytes | None = None
+    """In place of all that."""
 
 
 @contextlib.contextmanager
@@ -33,6 +35,8 @@ def refusing() -> Iterator[Refusal]:
         def _serve(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             body = json.dumps({"__type": found.code, "message": found.message}).encode()
+            if found.body is not None:
+                body = found.body
             self.send_response(found.status)
             self.send_header("x-amzn-ErrorType", found.code)
             self.send_header("Content-Type", "application/json")

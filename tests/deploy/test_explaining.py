@@ -20,7 +20,9 @@ from lambdactl.errors import (
     EXIT_DENIED,
     EXIT_TAKEN,
     EXIT_USER_MISTAKE,
+    AwsError,
     BugError,
+    DeniedError,
     LambdactlError,
     UserError,
 )
@@ -169,6 +171,27 @@ def test_what_is_said_of_a_refusal(
     assert said in error.message
     assert hint in (error.hint or "")
     assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("body", [b"<!doctype html><p>Sign in<br>", b"<html>Sign in</html>"])
+def test_an_answer_that_is_none_of_awss(server: Refusal, body: bytes) -> None:
+    account = account_at(server.url)
+    server.status, server.body = 200, body
+    unreadable = pytest.raises(AwsError, match="the answer can't be read")
+    with unreadable as raised, in_words("asking", account):
+        account.client("sts").get_caller_identity()
+    server.body = None
+    assert f"{server.url} does not answer as AWS does" in (raised.value.hint or "")
+
+
+def test_an_upload_of_which_a_part_was_refused(server: Refusal, tmp_path: Path) -> None:
+    server.status, server.code, server.message = 403, "AccessDenied", "Access Denied"
+    file = tmp_path / "code.zip"
+    file.write_bytes(b"zip")
+    account = account_at(server.url)
+    denied = pytest.raises(DeniedError, match="uploading: the credentials may not do s3 PutObject")
+    with denied, in_words("uploading", account):
+        account.client("s3").upload_file(str(file), "bucket", "key")
 
 
 def test_there_are_no_credentials(server: Refusal, monkeypatch: pytest.MonkeyPatch) -> None:
