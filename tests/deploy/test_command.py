@@ -377,6 +377,35 @@ def test_a_signal_lets_steps_end_and_takes_no_other(
     assert "Plan: 1 to create, 2 unchanged." in again.stdout
 
 
+def test_a_second_signal_ends_it_at_once_and_the_next_deployment_goes_on(
+    project: Project, aws: str
+) -> None:
+    ended_s: list[float] = []
+    with proxy(aws) as front:
+        running = start(
+            "deploy", "--yes", folder=project.folder, environment={"AWS_ENDPOINT_URL": front.url}
+        )
+
+        def twice(_: int) -> None:
+            if any("CreateRole" in call for call in front.writes):
+                front.before = lambda number: None
+                running.kill(signal.SIGINT)
+                time.sleep(0.5)
+                running.kill(signal.SIGINT)
+                ended_s.append(time.monotonic())
+                time.sleep(3)
+
+        front.before = twice
+        ended = running.wait()
+        assert ended.code == 130
+        assert time.monotonic() - ended_s[0] < 2
+    assert boto3.client("ssm").describe_parameters()["Parameters"], "the lock is still there"
+    again = project("deploy", "--yes")
+    assert again.code == 0, again.stderr
+    assert functions() == ["hello"]
+    assert boto3.client("ssm").describe_parameters()["Parameters"] == []
+
+
 WHO = "arn:aws:iam::123456789012:user/dev"
 DENIED = (
     "AccessDeniedException",
