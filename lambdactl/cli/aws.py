@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
@@ -40,27 +38,6 @@ class AwsOptions:
         """``shell`` as a manifest sees it: SAM templates ask for the Region."""
         chosen = {"AWS_REGION": self.region, "AWS_PROFILE": self.profile}
         return {**shell, **{name: value for name, value in chosen.items() if value}}
-
-    def load(
-        self,
-        manifest: Path | None,
-        stage: str | None,
-        env_files: tuple[Path, ...],
-        parameters: Mapping[str, str],
-    ) -> App:
-        """The manifest as it is for that Region.
-
-        :raises ManifestError: with all problems.
-        """
-        from lambdactl.manifest import load
-
-        return load(
-            manifest,
-            stage=stage,
-            env=self.environment(os.environ),
-            env_files=env_files,
-            parameters=parameters,
-        )
 
     def context(self, app: App, tell: Callable[[str], None] = lambda words: None) -> Context:
         """The account, and names in it.

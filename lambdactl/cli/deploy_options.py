@@ -36,8 +36,8 @@ class ManifestOptions:
     env_files: tuple[Path, ...]
     parameters: Mapping[str, str]
 
-    def context(self, aws: AwsOptions) -> Context:
-        """The app in its account. Warnings are told.
+    def context(self, aws: AwsOptions, *, quiet: bool = False) -> Context:
+        """The app in its account. Warnings are told, unless it is to be ``quiet``.
 
         :raises ManifestError: with all problems.
         :raises CredentialsError: there are none, or AWS does not know them.
@@ -48,7 +48,7 @@ class ManifestOptions:
         shell = aws.environment(os.environ)
         app = self._load(shell)
         for problem in app.warnings:
-            if problem.code != "not-built":
+            if problem.code != "not-built" and not quiet:
                 params.warn(f"{problem.where}: {problem.message}")
         # To learn after a long build that the session has expired would be late.
         context = aws.context(app)

@@ -6,8 +6,7 @@ import contextlib
 import datetime
 import json
 import zlib
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +14,7 @@ import click
 from lambdactl import errors
 from lambdactl.cli import params
 from lambdactl.cli.aws import AwsOptions, aws_options
+from lambdactl.cli.deploy_options import ManifestOptions, manifest_options
 
 if TYPE_CHECKING:
     from lambdactl.deploy.logs import LogEvent
@@ -27,7 +27,7 @@ _DEFAULT = "10m"
 
 @click.command()
 @click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=params.complete_function)
-@params.manifest_options
+@manifest_options
 @click.option("-t", "--tail", is_flag=True, help="Go on with what comes, until Ctrl-C.")
 @click.option(
     "--since",
@@ -50,10 +50,7 @@ _DEFAULT = "10m"
 )
 def logs(
     names: tuple[str, ...],
-    manifest: Path | None,
-    stage: str | None,
-    env_files: tuple[Path, ...],
-    parameters: Mapping[str, str],
+    source: ManifestOptions,
     tail: bool,
     since: str,
     until: str | None,
@@ -67,10 +64,10 @@ def logs(
 
     if tail and until is not None:
         raise errors.UserError("--tail has no end", hint="leave out --until")
-    app = aws.load(manifest, stage, env_files, parameters)
+    context = source.context(aws, quiet=True)
+    app = context.naming.app
     for name in names:
         app.function(name)
-    context = aws.context(app)
     now = context.account.clock.now()
     begin = moment(since, "--since", now)
     end = now + 1 if until is None else moment(until, "--until", now)

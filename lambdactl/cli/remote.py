@@ -10,6 +10,7 @@ import click
 
 from lambdactl import errors
 from lambdactl.cli import invoke_input, invoke_output
+from lambdactl.cli.deploy_options import ManifestOptions
 from lambdactl.cli.invoke_input import Options
 
 if TYPE_CHECKING:
@@ -48,9 +49,10 @@ def invoke(options: Options, payload: bytes) -> int:
     """Call the function; returns the exit code."""
     from lambdactl.deploy.remote import RemoteInvoker
 
-    app = invoke_input.app(options, check=False)
+    source = ManifestOptions(options.manifest, options.stage, options.env_files, options.parameters)
+    context = source.context(options.aws, quiet=True)
+    app = context.naming.app
     function = app.function(options.name)
-    context = options.aws.context(app)
     invoker = RemoteInvoker(context.account, context.naming, streamed=_streaming(app))
     return asyncio.run(_invoke(invoker, function, options, payload))
 

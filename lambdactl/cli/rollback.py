@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +11,7 @@ import click
 from lambdactl import errors
 from lambdactl.cli import params
 from lambdactl.cli.aws import AwsOptions, aws_options
+from lambdactl.cli.deploy_options import ManifestOptions, lock_option, manifest_options
 
 if TYPE_CHECKING:
     from lambdactl.deploy.model import Context
@@ -22,18 +21,15 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=params.complete_function)
-@params.manifest_options
+@manifest_options
 @click.option("--to", metavar="VERSION", help="This version [the one before].")
 @click.option("--alias", metavar="NAME", help="This alias [that of the function's `release`].")
 @aws_options
-@click.option("--break-lock", is_flag=True, help="Take the lock of a deployment that is dead.")
+@lock_option
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def rollback(
     names: tuple[str, ...],
-    manifest: Path | None,
-    stage: str | None,
-    env_files: tuple[Path, ...],
-    parameters: Mapping[str, str],
+    source: ManifestOptions,
     to: str | None,
     alias: str | None,
     aws: AwsOptions,
@@ -47,13 +43,13 @@ def rollback(
     """
     from lambdactl.deploy import lock
 
-    app = aws.load(manifest, stage, env_files, parameters)
+    context = source.context(aws, quiet=True)
+    app = context.naming.app
     chosen = _chosen(app, names)
     if to is not None and len(chosen) > 1:
         raise errors.UserError(
             "--to is a version of one function", hint=f"name one of: {', '.join(chosen)}"
         )
-    context = aws.context(app)
     with lock.held(context, "rollback", break_it=break_lock):
         failed = _all(context, chosen, to, alias, output)
     if failed is not None:

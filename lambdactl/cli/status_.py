@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lambdactl.cli import params
 from lambdactl.cli.aws import AwsOptions, aws_options
+from lambdactl.cli.deploy_options import ManifestOptions, manifest_options
 from lambdactl.cli.status import milliseconds
 from lambdactl.cli.tables import table
 
@@ -37,15 +36,12 @@ _WIDEST = 80
 
 @click.command()
 @click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=params.complete_function)
-@params.manifest_options
+@manifest_options
 @aws_options
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def status(
     names: tuple[str, ...],
-    manifest: Path | None,
-    stage: str | None,
-    env_files: tuple[Path, ...],
-    parameters: Mapping[str, str],
+    source: ManifestOptions,
     aws: AwsOptions,
     output: str,
 ) -> None:
@@ -53,10 +49,10 @@ def status(
     from lambdactl.deploy.explaining import in_words
     from lambdactl.deploy.status import status as status_of
 
-    app = aws.load(manifest, stage, env_files, parameters)
+    context = source.context(aws, quiet=True)
+    app = context.naming.app
     for name in names:
         app.function(name)
-    context = aws.context(app)
     with in_words("asking how the functions are", context.account):
         found = status_of(context, names)
     if output == "json":

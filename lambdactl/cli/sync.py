@@ -13,6 +13,7 @@ import click
 from lambdactl import errors
 from lambdactl.cli import build, build_view, failure, params
 from lambdactl.cli.aws import AwsOptions, aws_options
+from lambdactl.cli.deploy_options import ManifestOptions, manifest_options
 
 if TYPE_CHECKING:
     from lambdactl.deploy.model import Context
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=params.complete_function)
-@params.manifest_options
+@manifest_options
 @params.build_options
 @click.option("--once", is_flag=True, help="Bring the code up to date, and end.")
 @aws_options
@@ -36,10 +37,7 @@ if TYPE_CHECKING:
 )
 def sync(
     names: tuple[str, ...],
-    manifest: Path | None,
-    stage: str | None,
-    env_files: tuple[Path, ...],
-    parameters: Mapping[str, str],
+    source: ManifestOptions,
     options: params.BuildOptions,
     once: bool,
     aws: AwsOptions,
@@ -52,19 +50,14 @@ def sync(
     """
     from lambdactl.deploy.sync import Sync
 
-    def read() -> App:
-        return aws.load(manifest, stage, env_files, parameters)
-
-    app = read()
+    context = source.context(aws)
+    app = context.naming.app
     chosen = [app.function(name).name for name in names] or _syncable(app)
-    session = _Session(Sync(aws.context(app)), options, output)
-    context = session.sync.context
-    for error in session.bring(app, chosen, dict.fromkeys(chosen, context.account.clock.now())):
-        # What fails at the very beginning is no slip of a moment.
-        return error.exit_code
-    if not once:
-        session.follow(app, chosen, read)
-    return errors.EXIT_OK
+    session = _Session(Sync(context), options, output)
+    if once:
+        failed = session.bring(app, chosen)
+        return failed[0].exit_code if failed else errors.EXIT_OK
+    return session.follow(app, chosen, lambda: source.context(aws))
 
 
 def _syncable(app: App) -> list[str]:
@@ -87,9 +80,13 @@ class _Session:
         self._json = output == "json"
 
     def bring(
-        self, app: App, names: Collection[str], saved: Mapping[str, float]
+        self, app: App, names: Collection[str], saved: Mapping[str, float] | None = None
     ) -> list[errors.LambdactlError]:
-        """Build and upload; what fails is told, and returned."""
+        """Build and upload; what fails is told, and returned.
+
+        :param saved: when the sources of each were saved; None: just now.
+        """
+        now = self.sync.context.account.clock.now()
         failed: list[errors.LambdactlError] = []
 
         def tell(one: Synced) -> None:
@@ -102,20 +99,26 @@ class _Session:
         except errors.LambdactlError as error:
             failure.report(error, debug=False)
             return [error]
-        self.sync.bring(names, built, saved, tell)
+        self.sync.bring(names, built, saved or dict.fromkeys(names, now), tell)
         for layer in self.sync.changed_layers(built):
             params.warn(f"layer {layer} has changed: `lambdactl deploy` publishes it")
         return failed
 
-    def follow(self, app: App, names: list[str], read: Callable[[], App]) -> None:
-        """Until Ctrl-C."""
+    def follow(self, app: App, names: list[str], read: Callable[[], Context]) -> int:
+        """Until Ctrl-C; returns the exit code where it can't even begin."""
         from lambdactl.deploy import sync
 
-        context = self.sync.context
+        begun = False
         while True:
+            # What is saved while it builds is seen, too.
             watch, owners = sync.watched(app, names)
-            self._say(f"watching {', '.join(names)} (Ctrl-C ends)")
             try:
+                failed = self.bring(app, names)
+                if failed and not begun:
+                    # What fails at the very beginning is no slip of a moment.
+                    return failed[0].exit_code
+                begun = True
+                self._say(f"watching {', '.join(names)} (Ctrl-C ends)")
                 while True:
                     changes = sync.saves(watch)
                     if any(change.root == app.source for change in changes):
@@ -123,7 +126,7 @@ class _Session:
                     self._saved(app, changes, owners)
             finally:
                 watch.close()
-            app = self._reread(app, names, read, context)
+            app = self._reread(app, names, read)
 
     def _saved(
         self, app: App, changes: list[Change], owners: Mapping[Path, frozenset[str]]
@@ -139,10 +142,11 @@ class _Session:
             saved = {name: saved_at(some, now) for name, some in theirs.items()}
             self.bring(app, sorted(theirs), saved)
 
-    def _reread(self, app: App, names: list[str], read: Callable[[], App], context: Context) -> App:
+    def _reread(self, app: App, names: list[str], read: Callable[[], Context]) -> App:
         """The manifest as it is now; as it was, where it is broken."""
         try:
-            fresh = read()
+            context = read()
+            fresh = context.naming.app
             for name in names:
                 fresh.function(name)
         except errors.LambdactlError as error:
@@ -150,7 +154,7 @@ class _Session:
             return app
         if fresh.functions != app.functions:
             params.warn("the manifest has changed: `lambdactl deploy` brings its settings to AWS")
-        self.bring(fresh, names, dict.fromkeys(names, context.account.clock.now()))
+        self.sync.context = context
         return fresh
 
     def _tell(self, one: Synced) -> None:
