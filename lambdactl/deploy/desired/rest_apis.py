@@ -81,12 +81,15 @@ def _authorizer(wanted: Wanted, authorizer: Authorizer) -> dict[str, Any]:
         "type": "cognito" if authorizer.kind == "cognito" else authorizer.type,
         "identity": list(authorizer.identity),
         "validation": authorizer.validation,
-        "ttl_s": gateway.caching(authorizer),
     }
     if authorizer.kind == "cognito":
+        # A token is checked each time, so nothing is kept.
         return found | {"user_pools": sorted(authorizer.user_pools)}
     arn = wanted.naming.function_arn(authorizer.function or "")
-    return found | {"uri": gateway.invocation_uri(wanted, arn)}
+    return found | {
+        "uri": gateway.invocation_uri(wanted, arn),
+        "ttl_s": gateway.caching(authorizer),
+    }
 
 
 def _model(schema: Any, api: Api) -> Any:

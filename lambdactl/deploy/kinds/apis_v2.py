@@ -331,8 +331,9 @@ def _new_authorizer(client: Any, api_id: str, arguments: Mapping[str, Any]) -> s
     it."""
     from botocore.exceptions import ClientError
 
+    given = {name: value for name, value in arguments.items() if value != []}
     try:
-        return str(client.create_authorizer(ApiId=api_id, **arguments)["AuthorizerId"])
+        return str(client.create_authorizer(ApiId=api_id, **given)["AuthorizerId"])
     except ClientError as error:
         if code(error) not in _CONFLICT:
             raise

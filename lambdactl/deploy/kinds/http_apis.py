@@ -139,6 +139,9 @@ class HttpApi(ApiV2):
         wanted: Mapping[str, Any],
         arguments: dict[str, Any],
     ) -> None:
+        if not (wanted["scopes"] or (live or {}).get("AuthorizationScopes")):
+            # Only a JWT authorizer has any.
+            del arguments["AuthorizationScopes"]
         if live is None:
             client.create_route(ApiId=api_id, **arguments)
         else:

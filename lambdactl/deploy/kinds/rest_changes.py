@@ -214,17 +214,17 @@ def _authorizers(client: Any, parts: Parts, wanted: Mapping[str, Any]) -> dict[s
 
 
 def _authorizer(wanted: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "type": _TYPES[wanted["type"]],
-        "authorizerResultTtlInSeconds": wanted["ttl_s"],
-    }
+    found: dict[str, Any] = {"type": _TYPES[wanted["type"]]}
     if wanted["identity"]:
         found["identitySource"] = ",".join(wanted["identity"])
     if wanted["validation"]:
         found["identityValidationExpression"] = wanted["validation"]
     if wanted["type"] == "cognito":
         return found | {"providerARNs": wanted["user_pools"]}
-    return found | {"authorizerUri": wanted["uri"]}
+    return found | {
+        "authorizerUri": wanted["uri"],
+        "authorizerResultTtlInSeconds": wanted["ttl_s"],
+    }
 
 
 def _authorizer_patch(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> Patch:
@@ -232,7 +232,7 @@ def _authorizer_patch(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> Pat
         "type": ("/type", _TYPES[wanted["type"]]),
         "identity": ("/identitySource", ",".join(wanted["identity"])),
         "validation": ("/identityValidationExpression", wanted["validation"] or ""),
-        "ttl_s": ("/authorizerResultTtlInSeconds", str(wanted["ttl_s"])),
+        "ttl_s": ("/authorizerResultTtlInSeconds", str(wanted.get("ttl_s", 0))),
         "uri": ("/authorizerUri", wanted.get("uri") or ""),
     }
     found = [

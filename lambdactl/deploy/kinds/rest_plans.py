@@ -37,9 +37,8 @@ def _listed(context: Context, which: str) -> Iterator[Mapping[str, Any]]:
     client = context.account.client("apigateway")
 
     def ask() -> list[Mapping[str, Any]]:
-        if which == _KEYS:
-            return pages(client, "get_api_keys", includeValues=True)
-        return pages(client, "get_usage_plans")
+        # Without the values of all keys of the account.
+        return pages(client, "get_api_keys" if which == _KEYS else "get_usage_plans")
 
     for item in context.account.once(which, ask):
         if gateway.ours(context, item) and API in item["tags"]:
@@ -67,13 +66,18 @@ def live(context: Context, api: str, id_: str | None) -> dict[str, Any]:
         plans[name] = _plan(plan, id_) | {
             "keys": {names[item["id"]]: True for item in member if item["id"] in names}
         }
-    return {"api_keys": {name: _key(item) for name, item in keys.items()}, "usage_plans": plans}
+    return {
+        "api_keys": {name: _key(client, item) for name, item in keys.items()},
+        "usage_plans": plans,
+    }
 
 
-def _key(item: Mapping[str, Any]) -> dict[str, Any]:
+def _key(client: Any, item: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"enabled": bool(item.get("enabled"))}
-    # Nobody but AWS knows the others.
-    return found | {"value": item["value"]} if item["tags"].get(VALUE) == _GIVEN else found
+    if item["tags"].get(VALUE) == _GIVEN:
+        # That of another is made by AWS, and not managed.
+        found["value"] = client.get_api_key(apiKey=item["id"], includeValue=True)["value"]
+    return found
 
 
 def _plan(item: Mapping[str, Any], id_: str | None) -> dict[str, Any]:

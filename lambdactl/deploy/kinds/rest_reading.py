@@ -150,11 +150,13 @@ def authorizer(item: Mapping[str, Any]) -> dict[str, Any]:
         "type": _DECISIONS.get(item["type"], item["type"]),
         "identity": [one.strip() for one in sources.split(",") if one.strip()],
         "validation": item.get("identityValidationExpression"),
-        "ttl_s": int(item.get("authorizerResultTtlInSeconds") or 0),
     }
     if found["type"] == "cognito":
         return found | {"user_pools": sorted(item.get("providerARNs") or ())}
-    return found | {"uri": item.get("authorizerUri")}
+    return found | {
+        "uri": item.get("authorizerUri"),
+        "ttl_s": int(item.get("authorizerResultTtlInSeconds") or 0),
+    }
 
 
 def _validator(item: Mapping[str, Any]) -> dict[str, bool]:
