@@ -115,7 +115,8 @@ def _answer(found: Service, upstream: str, request: BaseHTTPRequestHandler, body
             return _error(*refused)
         kept = found.kept.get(name)
         if kept is not None and part.endswith("-config") and part != "event-invoke-config":
-            return _beside(kept, request.command, part, body)
+            query = urllib.parse.urlsplit(request.path).query
+            return _beside(kept, request.command, part, query, body)
         given = json.loads(body) if body and request.command in ("POST", "PUT") else {}
         status, headers, answer = _forward(upstream, request, body)
         if status >= 300:
@@ -173,15 +174,18 @@ def _told(
     return json.dumps(said).encode()
 
 
-def _beside(kept: dict[str, Any], command: str, part: str, body: bytes) -> Answer:
+def _beside(kept: dict[str, Any], command: str, part: str, query: str, body: bytes) -> Answer:
     """What moto does not know at all."""
     defaults = {
         "recursion-config": {"RecursiveLoop": "Terminate"},
         "runtime-management-config": {"UpdateRuntimeOn": "Auto"},
     }
     if command == "PUT":
-        given = json.loads(body)
-        kept[part] = given.get("CodeSigningConfigArn") if part == "code-signing-config" else given
+        given = json.loads(body or b"{}")
+        # What is set of one version is not set of another.
+        kept[part + query] = (
+            given.get("CodeSigningConfigArn") if part == "code-signing-config" else given
+        )
     elif command == "DELETE":
         kept[part] = None
         return 204, [], b""
@@ -190,7 +194,10 @@ def _beside(kept: dict[str, Any], command: str, part: str, body: bytes) -> Answe
             return 200, [], b"{}"
         answer = {"CodeSigningConfigArn": kept[part], "FunctionName": "it"}
     else:
-        answer = kept.get(part, defaults[part])
+        answer = kept.get(part + query, defaults.get(part, {}))
+    if part == "function-scaling-config" and command == "GET":
+        answer = {"RequestedFunctionScalingConfig": answer.get("FunctionScalingConfig")}
+        answer = {key: value for key, value in answer.items() if value}
     return 200, [("Content-Type", "application/json")], json.dumps(answer).encode()
 
 

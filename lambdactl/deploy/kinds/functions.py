@@ -16,6 +16,7 @@ from lambdactl.deploy.faults import allowed, code, message
 from lambdactl.deploy.kinds import function_imitation as imitation
 from lambdactl.deploy.kinds import function_shape as shape
 from lambdactl.deploy.kinds.function_extras import EXTRAS
+from lambdactl.deploy.marks import state
 from lambdactl.deploy.model import Context, Live, Resource
 from lambdactl.errors import AwsError
 
@@ -26,9 +27,8 @@ WAIT_S, WAITS = 1.0, 300
 """As botocore's waiters ``function_active_v2`` and ``function_updated_v2``."""
 
 _CODE = frozenset({"code_sha256", "s3", "image", "architecture", "source_kms_key"})
-_ALSO, _TOLD, _CONFIGURATION = "tagged also", "tagged told", "configuration"
-"""What a live function's properties hold beyond those of a wanted one: what these tags say, and
-what Lambda has answered."""
+_ALSO, _TOLD, _FORGETS, _SHA256 = "tagged_also", "tagged_told", "imitation", "sha256_of_code"
+"""What a live function's properties hold beyond those of a wanted one."""
 _UNFINISHED = "unfinished"
 """In place of a hash, until all that belongs to a function is done."""
 
@@ -53,7 +53,7 @@ class Functions:
     )
 
     def read(self, context: Context, name: str) -> Live | None:
-        answer = _answer(context, name)
+        answer = state(context, name)
         return None if answer is None else _live(context, name, answer)
 
     def owned(self, context: Context, functions: Iterable[str]) -> Iterable[str]:
@@ -62,7 +62,7 @@ class Functions:
         naming = context.naming
         expected = {*functions, *(naming.function(name) for name in naming.app.functions)}
         for name in sorted(expected - found):
-            answer = _answer(context, name)
+            answer = state(context, name)
             if answer is not None and tagging.owner(answer.get("Tags") or {}) == naming.owner:
                 found.add(name)
         return found
@@ -102,7 +102,7 @@ class Functions:
     def _go_on(self, context: Context, resource: Resource, error: Exception) -> Mapping[str, str]:
         """A creation that broke off has left the function."""
         context.account.forget(_key(resource.name))
-        answer = _answer(context, resource.name)
+        answer = state(context, resource.name)
         if answer is None:
             raise error
         live = _live(context, resource.name, answer)
@@ -126,7 +126,7 @@ class Functions:
         wanted, before = resource.properties, live.properties
         arn = live.outputs["arn"]
         client = context.account.client("lambda")
-        answer: Mapping[str, Any] = before[_CONFIGURATION]
+        answer: Mapping[str, Any] = {}
         try:
             if before.get("last_update") == shape.IN_PROGRESS:
                 answer = _settle(context, resource.name, None, of="LastUpdateStatus", strict=False)
@@ -162,7 +162,8 @@ class Functions:
     ) -> None:
         """What is set by calls of its own, and at last the tags: they say that all is done.
 
-        :param answer: Lambda's, with the ``CodeSha256`` of the code that the function has now.
+        :param before: the function's properties; empty where it is new.
+        :param answer: what Lambda said of it at last, where anything was asked for before.
         """
         wanted = resource.properties
         client = context.account.client("lambda")
@@ -187,11 +188,11 @@ class Functions:
             tags[shape.ALSO] = " ".join(sorted(extras))
         if _says_source(wanted):
             source = wanted.get("s3") or wanted.get("image")
-            tags[shape.CODE] = f"{source} {answer['CodeSha256']}"
+            tags[shape.CODE] = f"{source} {answer.get('CodeSha256') or before[_SHA256]}"
         gone = set(before.get("tags", ())) - set(wanted["tags"])
         if not extras and (due or before.get(_ALSO)):
             gone.add(shape.ALSO)
-        if imitation.is_one(answer):
+        if before.get(_FORGETS) or (answer and imitation.is_one(answer)):
             told = imitation.reminder(wanted, _default(resource.name))
             tags |= told
             gone |= set(before.get(_TOLD, ())) - set(told)
@@ -248,19 +249,6 @@ def _key(name: str) -> str:
     return f"function:{name}/"
 
 
-def _answer(context: Context, name: str) -> Mapping[str, Any] | None:
-    """Of ``GetFunction``; None: there is no such function."""
-
-    def find() -> Mapping[str, Any] | None:
-        with allowed(NOT_FOUND):
-            found = context.account.client("lambda").get_function(FunctionName=name)
-            assert isinstance(found, dict)
-            return found
-        return None
-
-    return context.account.once(_key(name), find)
-
-
 def _live(context: Context, name: str, answer: Mapping[str, Any]) -> Live:
     tags = answer.get("Tags") or {}
     forgets = imitation.is_one(answer["Configuration"])
@@ -275,7 +263,8 @@ def _live(context: Context, name: str, answer: Mapping[str, Any]) -> Live:
         properties[extra] = how.get(client, name) if asked else how.default
     properties[_ALSO] = sorted(also)
     properties[_TOLD] = sorted(key for key in tags if key.startswith(imitation.TOLD))
-    properties[_CONFIGURATION] = answer["Configuration"]
+    properties[_FORGETS] = forgets
+    properties[_SHA256] = answer["Configuration"].get("CodeSha256")
     found = answer["Configuration"]
     arn = str(found["FunctionArn"])
     return Live(
