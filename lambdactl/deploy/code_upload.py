@@ -101,7 +101,7 @@ def arguments(
             "S3ObjectStorageMode": "REFERENCE" if code.storage == "reference" else None,
         }
     elif artifact is None:
-        raise UserError(f"{function} was not built", hint="build it first")
+        raise UserError(f"{function} was not built", hint="deploy it too")
     elif artifact.kind == "image":
         return {"ImageUri": _image(context, function, artifact)}
     else:
@@ -119,24 +119,29 @@ def archive(context: Context, artifact: Artifact) -> Mapping[str, Any]:
     assert path is not None
     if not goes_through_s3(artifact):
         return {"ZipFile": path.read_bytes()}
+    name = bucket(context.naming)
+    key = f"{hashlib.sha256(artifact.sha256.encode()).hexdigest()}.zip"
+    # Once, however often Lambda has to be asked before it knows the function's role.
+    context.account.once(f"upload:{name}/{key}", lambda: _upload(context, artifact, name, key))
+    return {"S3Bucket": name, "S3Key": key}
+
+
+def _upload(context: Context, artifact: Artifact, name: str, key: str) -> None:
     from boto3.exceptions import S3UploadFailedError
     from botocore.exceptions import ClientError
 
-    name = bucket(context.naming)
-    key = f"{hashlib.sha256(artifact.sha256.encode()).hexdigest()}.zip"
     client = context.account.client("s3")
     context.tell(f"uploading {shown(artifact.size)}")
     try:
         # Whoever may have made a bucket of this name in another account does not get our code.
         client.upload_file(
-            str(path), name, key, ExtraArgs={"ExpectedBucketOwner": context.naming.account}
+            str(artifact.path), name, key, ExtraArgs={"ExpectedBucketOwner": context.naming.account}
         )
     except S3UploadFailedError as error:
         cause = error.__context__
         if isinstance(cause, ClientError):
             raise cause from error
         raise AwsError(f"{artifact.name} could not be uploaded to {name}: {error}") from error
-    return {"S3Bucket": name, "S3Key": key}
 
 
 def _image(context: Context, function: str, artifact: Artifact) -> str:

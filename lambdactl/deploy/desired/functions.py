@@ -61,8 +61,14 @@ def _artifact(wanted: Wanted, function: Function) -> Artifact | None:
             # Nothing of it is deployed now, and nothing of it was built.
             return None
         raise UserError(
-            f"{function.name} was not built", where=function.where, hint="build it first"
+            f"{function.name} was not built", where=function.where, hint="deploy it too"
         ) from None
+
+
+_OF_ARTIFACT = frozenset(
+    {"architecture", "code_sha256", "handler", "image", "layers", "source_kms_key"}
+)
+"""Properties that only a build knows, and those that can't be set without code."""
 
 
 def _properties(wanted: Wanted, function: Function, artifact: Artifact | None) -> dict[str, Any]:
@@ -120,6 +126,10 @@ def _properties(wanted: Wanted, function: Function, artifact: Artifact | None) -
         found["custom_runtime"] = (
             {"arn": custom.arn, "alias": custom.alias} if custom is not None else None
         )
+    if artifact is None and function.code.kind != "s3":
+        # Another function that is deployed refers to this one, and it was not built: of what is
+        # there its code stays.
+        return {name: value for name, value in found.items() if name not in _OF_ARTIFACT}
     return found
 
 

@@ -130,7 +130,10 @@ class Functions:
         try:
             if before.get("last_update") == shape.IN_PROGRESS:
                 answer = _settle(context, resource.name, None, of="LastUpdateStatus", strict=False)
-            elif "last_update" in changed:
+                failed = answer.get("LastUpdateStatus") == "Failed"
+            else:
+                failed = str(before.get("last_update")).startswith("failed")
+            if failed:
                 # What was asked for is not what is running: all of it is asked for again.
                 changed |= {name for name in wanted if name in _CODE | shape.CONFIGURED}
             configuration = shape.configuration(wanted, changed)

@@ -20,7 +20,7 @@ from lambdactl.deploy.kinds import kinds
 from lambdactl.deploy.kinds.function_shape import ALSO
 from lambdactl.deploy.model import Context, Live, Resource
 from lambdactl.deploy.naming import Naming
-from lambdactl.errors import AwsError
+from lambdactl.errors import AwsError, UserError
 from lambdactl.manifest.model import App
 from tests.deploy.archives import artifact_of
 from tests.deploy.conftest import REGION, TestClock
@@ -321,6 +321,36 @@ def test_an_update_that_fails_is_made_again(faithful: Deployer, lambda_: Service
     lambda_.states = [failed]
     assert "last_update" in faithful.deploy(text)
     assert lambda_.writes() == ["PUT hello/configuration", "PUT hello/code"]
+
+
+def test_an_update_that_was_under_way_and_failed_is_made_again(
+    faithful: Deployer, lambda_: Service
+) -> None:
+    faithful.deploy(MANIFEST)
+    busy, failed = {"LastUpdateStatus": "InProgress"}, {"LastUpdateStatus": "Failed"}
+    lambda_.states = [busy, busy, failed]
+    lambda_.asked.clear()
+    assert faithful.deploy(MANIFEST) == {"last_update"}
+    assert lambda_.writes() == ["PUT hello/configuration", "PUT hello/code"]
+
+
+def test_of_a_function_that_was_not_built_the_code_stays(faithful: Deployer) -> None:
+    """Another function is deployed that refers to it."""
+    faithful.deploy(MANIFEST, code="1")
+    context = faithful.context(manifest_of("architecture: arm64\nmemory: 256"))
+    wanted = Wanted(context.naming, Built(()), frozenset({"other"}))
+    resource = functions.resource(wanted, "hello")
+    live = faithful.live(context, resource)
+    assert live is not None
+    assert {one.path for one in planning.differences(resource, live)} == {"memory_mb"}
+    faithful.kind.update(context, resource, live, frozenset({"memory_mb"}))
+    whole = faithful.context(manifest_of("memory: 256"))
+    again = faithful.live(whole, resource)
+    assert again is not None
+    assert planning.differences(faithful.resource(whole, "1"), again) == ()
+    faithful.kind.delete(context, live)
+    with pytest.raises(UserError, match="hello was not built"):
+        faithful.kind.create(context, resource)
 
 
 def test_an_update_that_is_under_way_is_waited_for(faithful: Deployer, lambda_: Service) -> None:
