@@ -111,7 +111,8 @@ def carry_out(
     with contextlib.ExitStack() as stack:
         stack.enter_context(_ending_in_order())
         held = None
-        if asked.sure or (asking and deploy_options.interactive()):
+        sure = asked.sure and not asked.looking
+        if sure or (asking and deploy_options.interactive()):
             held = stack.enter_context(lock.held(context, asked.command, break_it=asked.break_lock))
         plan = make()
         if asked.output == "text":

@@ -95,7 +95,7 @@ def test_killed_at_every_change_the_next_deployment_goes_on(
             there.forget()
             killer = Killer(there, number, moment)
             killer.process = shell.start(
-                "deploy", "--yes", "--jobs", "1", folder=project, environment=through
+                "deploy", "--yes", "--parallel", "1", folder=project, environment=through
             )
             first = killer.process.wait()
             killer.process = None

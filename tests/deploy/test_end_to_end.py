@@ -144,3 +144,15 @@ def test_secrets_are_shown_nowhere(tmp_path: Path, aws: str) -> None:
     texts += [changed.stdout, changed.stderr]
     assert "API_TOKEN" in changed.stdout
     assert not [text for text in texts if "hunter" in text]
+
+
+@pytest.mark.parametrize("looking", [["--dry-run"], ["--plan-out", "plan.json"]])
+def test_who_only_looks_changes_nothing_whatever_else_is_said(
+    tmp_path: Path, aws: str, looking: list[str]
+) -> None:
+    project = projects.write(tmp_path)
+    before = inventory()
+    ended = shell.run("deploy", "--yes", *looking, folder=project)
+    assert ended.code == 0, ended.stderr
+    assert "to create" in ended.stdout
+    assert inventory() == before
