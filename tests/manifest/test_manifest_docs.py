@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 
 import lambdactl
@@ -49,6 +50,18 @@ def test_the_other_examples_are_sound(project: Project) -> None:
     (project.root / "events").mkdir()
     (project.root / "events/order.json").write_text("{}")
     assert project.check(owned) == project.check(owned, stage="prod") == ()
+
+
+def test_the_project_of_deploy_is_sound(project: Project) -> None:
+    text = (Path(__file__).parents[2] / "docs/deploy.md").read_text(encoding="utf-8")
+    (project.root / "src/app.py").write_text("def orders(e, c): ...\ndef pack(e, c): ...\n")
+    (project.root / "events").mkdir()
+    (project.root / "events/order.json").write_text("{}")
+    whole, release = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert project.check(whole) == ()
+    assert project.load(whole).functions["orders"].release is not None
+    head = "functions:\n  a:\n    runtime: python3.13\n    handler: app.orders\n    code: src\n"
+    assert project.check(head + textwrap.indent(release, "    ")) == ()
 
 
 def test_every_code_is_in_the_table() -> None:
