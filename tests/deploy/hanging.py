@@ -45,7 +45,8 @@ class _Heard:
 
 
 class Deployer:
-    """Deploys manifests of one service; functions have the role :data:`ROLE`."""
+    """Deploys manifests of one service; functions have the role :data:`ROLE`. What hangs on no
+    function is not looked for."""
 
     def __init__(self, account: Account, app_of: Callable[..., App], folder: Path) -> None:
         self.account = account
@@ -66,7 +67,8 @@ class Deployer:
 
     def plan(self, text: str, code: str = "1") -> Plan:
         context = self.context(text)
-        return planning.plan(context, self.resources(context, code))
+        names = list(context.naming.app.functions)
+        return planning.plan(context, self.resources(context, code), names)
 
     def deploy(self, text: str, code: str = "1") -> list[str]:
         """Plan, apply, and see that there is nothing more to do.
@@ -75,9 +77,9 @@ class Deployer:
         """
         context = self.context(text)
         resources = self.resources(context, code)
-        plan = planning.plan(context, resources)
+        plan = planning.plan(context, resources, list(context.naming.app.functions))
         self.apply(context, plan)
-        again = planning.plan(context, resources)
+        again = planning.plan(context, resources, list(context.naming.app.functions))
         assert [(step.id, step.changes) for step in again.steps] == []
         return [step.id for step in plan.steps]
 

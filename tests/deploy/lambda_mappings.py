@@ -39,7 +39,8 @@ def _create_mapping(parts: Parts, given: Input) -> Answer:
         if one["FunctionArn"] == arn and all(one.get(name) == given.get(name) for name in same):
             words = _SHARED.format(source, function, one["UUID"])
             raise Refusal(409, "ResourceConflictException", words)
-    if service not in ("sqs", "mq") and "StartingPosition" not in given:
+    share_group = (given.get("SelfManagedKafkaEventSourceConfig") or {}).get("ConsumptionMode")
+    if service not in ("sqs", "mq") and not share_group and "StartingPosition" not in given:
         words = "1 validation error detected: Value null at 'startingPosition' failed to satisfy "
         raise Refusal(400, "InvalidParameterValueException", words + "constraint: not null")
     id_ = str(uuid.uuid4())
@@ -88,7 +89,7 @@ def _update_mapping(parts: Parts, given: Input) -> Answer:
             found["State"] = "Enabled" if value else "Disabled"
         elif name == "DestinationConfig" and not value["OnFailure"].get("Destination"):
             found[name] = {"OnFailure": {}}
-        elif value in _CLEARED:
+        elif value in _CLEARED or value == {"SchemaRegistryConfig": {}}:
             found.pop(name, None)
         elif name != "UUID":
             found[name] = value

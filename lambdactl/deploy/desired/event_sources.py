@@ -70,13 +70,18 @@ def _common(wanted: Wanted, trigger: Trigger) -> Properties:
         value = settings.get(name)
         found[name] = default if value is None else _normalised(wanted, name, value)
     if settings.get("window_s") is not None:
-        # Where Lambda's own is half a second, it can't be given: then nothing is said of it.
+        # Where Lambda's own is half a second, it can't be given: then nothing is said of it, and
+        # one that leaves the manifest stays as it was.
         found["window_s"] = settings["window_s"]
     if settings.get("starting_timestamp") is not None:
         found["starting_timestamp"] = _seconds(settings["starting_timestamp"])
     for name in ("starting_position", "consumer_group"):
         if settings.get(name) is not None:
             found[name] = settings[name]
+    if settings.get("consumption_mode") == "queue" and found["retries"] == -1:
+        # A share group has another default than a consumer group:
+        # https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
+        del found["retries"]
     found["tags"] = dict(settings.get("tags", {}))
     return found
 

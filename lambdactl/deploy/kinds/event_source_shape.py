@@ -168,7 +168,13 @@ def creation(wanted: Properties) -> dict[str, Any]:
 
 def update(wanted: Properties, changed: Iterable[str]) -> dict[str, Any]:
     """Arguments of ``UpdateEventSourceMapping`` for the properties that changed."""
-    return _arguments(wanted, [name for name in changed if name not in FIXED])
+    names = frozenset(changed) - FIXED
+    found = _arguments(wanted, names)
+    if "schema_registry" in names and wanted["schema_registry"] is None:
+        # What is left out stays as it was.
+        for config in _write_kafka(wanted):
+            found[config] = {**found[config], "SchemaRegistryConfig": {}}
+    return found
 
 
 def filters(patterns: Iterable[Any]) -> list[str]:

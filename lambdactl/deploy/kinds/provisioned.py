@@ -33,10 +33,12 @@ class Provisioned:
         found = _get(context, name)
         if found is None:
             return None
+        requested = found["RequestedProvisionedConcurrentExecutions"]
         return Live(
             kind=self.name,
             name=name,
-            properties={"executions": found["RequestedProvisionedConcurrentExecutions"]},
+            # What failed is asked for again.
+            properties={"executions": requested if found.get("Status") != "FAILED" else 0},
             owner=context.naming.owner,
             hash=marked(context, self.name, function).get(qualifier),
             needs=(f"alias:{function}/{qualifier}",),

@@ -1,9 +1,9 @@
 """Versions of functions: published when what a version holds has changed, and pruned.
 
-A version can't be changed and takes no tags, so its description tells what it was made of
-(https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html). A function's versions
-are one resource, which is as its newest one is. They are its history, so they stay when no more
-are published; they go with the function.
+A version can't be changed and takes no tags, so its description tells what it was made of, and that
+it is lambdactl's (https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html). A
+function's versions are one resource, which is as the newest is that became ready: a tag of the
+function names it. They are its history: they stay when no more are published, and go with it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from lambdactl.deploy.model import Context, Live, Resource
 from lambdactl.deploy.waiting import until
 from lambdactl.errors import AwsError
 from lambdactl.manifest.model import Function
+from lambdactl.manifest.settings import Versions
 
 LATEST_PUBLISHED = "$LATEST.PUBLISHED"
 """The version of Lambda Managed Instances that is published again and again
@@ -76,22 +77,24 @@ class Version:
     def _publish(self, context: Context, resource: Resource) -> Mapping[str, str]:
         name, of = resource.name, str(resource.properties["of"])
         function = _function(context, name)
-        settings = function.versions if function is not None else None
-        words = settings.description if settings is not None else None
-        wanted = {"FunctionName": name, "Description": description(of, words)}
-        if settings is not None and settings.to_latest_published:
-            wanted["PublishTo"] = "LATEST_PUBLISHED"
-        answer = context.account.client("lambda").publish_version(**wanted)
-        number = str(answer["Version"])
+        settings = function.versions if function is not None else Versions()
+        to_latest = settings.to_latest_published
         context.account.forget(f"versions:{name}/")
-        if made_of(answer) != of:
-            # Lambda publishes nothing that is as the newest version is: here one that somebody
-            # else has published, or that an older lambdactl has described in other words.
-            mark(context, self.name, name, number, of)
-        if answer.get("State", "Active") != "Active":
-            _wait(context, name, number)
-        if settings is not None and settings.keep is not None:
+        number = None if to_latest else _unfinished(context, name, of)
+        if number is None:
+            wanted = {"FunctionName": name, "Description": description(of, settings.description)}
+            if to_latest:
+                wanted["PublishTo"] = "LATEST_PUBLISHED"
+            # Lambda publishes nothing that is as the newest version is, and answers with that:
+            # it may be one that somebody else has published.
+            number = str(context.account.client("lambda").publish_version(**wanted)["Version"])
+            context.account.forget(f"versions:{name}/")
+        _wait(context, name, number)
+        if not to_latest:
+            mark(context, self.name, name, None, f"{of}/{number}")
+        if settings.keep is not None:
             _prune(context, name, settings.keep)
+        context.account.forget(f"versions:{name}/")
         return _outputs(context, name, number)
 
 
@@ -141,18 +144,17 @@ def listed(context: Context, function: str) -> tuple[Mapping[str, Any], ...]:
 
 
 def _newest(context: Context, function: str) -> _Published | None:
-    """The newest version that is lambdactl's."""
-    versions = listed(context, function)
-    ours = [(str(one["Version"]), made_of(one)) for one in versions]
-    found = [_Published(number, of) for number, of in ours if of is not None]
-    there = {number for number, _ in ours}
-    # What was published by somebody else and is what the manifest says.
-    taken = [
-        _Published(number, of)
-        for number, of in marked(context, "version", function).items()
-        if number in there
-    ]
-    return max([*found, *taken], key=lambda one: int(one.number), default=None)
+    """The version that was published last, once it was ready."""
+    of, _, number = marked(context, "version", function).get(None, "").partition("/")
+    if any(str(one["Version"]) == number for one in listed(context, function)):
+        return _Published(number, of)
+    return None
+
+
+def _unfinished(context: Context, function: str, of: str) -> str | None:
+    """The newest version, where a deployment that broke off has published it of the same."""
+    newest = next(reversed(listed(context, function)), None)
+    return str(newest["Version"]) if newest is not None and made_of(newest) == of else None
 
 
 def _republished(context: Context, function: str) -> _Published | None:
@@ -168,14 +170,15 @@ def _wait(context: Context, function: str, number: str) -> None:
     """Until the version can be invoked
     (https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html).
 
-    :raises AwsError: it has failed.
+    :raises AwsError: it has failed. It is gone then: it would be taken for the newest.
     """
+    lambda_ = context.account.client("lambda")
 
     def active() -> bool:
-        found = context.account.client("lambda").get_function_configuration(
-            FunctionName=function, Qualifier=number
-        )
+        found = lambda_.get_function_configuration(FunctionName=function, Qualifier=number)
         if found.get("State") == "Failed":
+            if number.isdigit() and made_of(found) is not None:
+                lambda_.delete_function(FunctionName=function, Qualifier=number)
             raise AwsError(
                 f"version {number} of {function} has failed: "
                 f"{found.get('StateReason') or found.get('StateReasonCode')}",
