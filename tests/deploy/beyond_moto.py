@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import http.client
 import json
 import re
-import threading
 import urllib.parse
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from tests.deploy import lambda_mappings, lambda_parts
+from tests.deploy.front import Wire, forward, front
 from tests.deploy.lambda_parts import REGION, Parts, Refusal
 
 _OPERATIONS = {**lambda_parts.OPERATIONS, **lambda_mappings.OPERATIONS}
@@ -27,46 +26,17 @@ _OPERATIONS = {**lambda_parts.OPERATIONS, **lambda_mappings.OPERATIONS}
 def beyond(upstream: str) -> Iterator[Parts]:
     """AWS with such a Lambda; ``upstream`` is a moto server."""
     parts = Parts()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _serve(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, headers, answer = _answer(parts, upstream, self, body)
-            self.send_response(status)
-            for name, value in headers:
-                if name.lower() not in ("content-length", "transfer-encoding", "connection"):
-                    self.send_header(name, value)
-            if status != 204:
-                self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            if self.command != "HEAD" and status != 204:
-                self.wfile.write(answer)
-
-        do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = _serve
-
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    parts.url = f"http://127.0.0.1:{server.server_address[1]}"
-    parts.function = functools.partial(_latest, parts.url, upstream)
-    try:
+    with front(lambda request, body: _answer(parts, upstream, request, body)) as parts.url:
+        parts.function = functools.partial(_latest, parts.url, upstream)
         yield parts
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
-Wire = tuple[int, list[tuple[str, str]], bytes]
 _JSON = ("Content-Type", "application/json")
 
 
 def _answer(parts: Parts, upstream: str, request: BaseHTTPRequestHandler, body: bytes) -> Wire:
     if "/lambda/aws4_request" not in request.headers.get("Authorization", ""):
-        return _forward(upstream, request.command, request.path, dict(request.headers), body)
+        return forward(upstream, request.command, request.path, dict(request.headers), body)
     operation, given = _operation(request.command, request.path, body)
     with parts.lock:
         parts.asked.append(operation)
@@ -79,7 +49,7 @@ def _answer(parts: Parts, upstream: str, request: BaseHTTPRequestHandler, body: 
         except Refusal as refusal:
             return _refusal(refusal)
     if found is None:
-        return _forward(upstream, request.command, request.path, dict(request.headers), body)
+        return forward(upstream, request.command, request.path, dict(request.headers), body)
     status, answer = found
     return status, [_JSON], b"" if status == 204 else json.dumps(answer).encode()
 
@@ -89,23 +59,12 @@ def _refusal(refusal: Refusal) -> Wire:
     return refusal.status, [_JSON, ("x-amzn-ErrorType", refusal.code)], said.encode()
 
 
-def _forward(upstream: str, method: str, path: str, headers: dict[str, str], body: bytes) -> Wire:
-    target = urllib.parse.urlsplit(upstream)
-    connection = http.client.HTTPConnection(target.hostname or "", target.port or 80, timeout=30)
-    try:
-        connection.request(method, path, body, headers)
-        response = connection.getresponse()
-        return response.status, response.getheaders(), response.read()
-    finally:
-        connection.close()
-
-
 def _latest(own: str, upstream: str, name: str) -> dict[str, Any] | None:
     headers = {
         "Host": urllib.parse.urlsplit(own).netloc,
         "Authorization": f"AWS4-HMAC-SHA256 Credential=a/20260101/{REGION}/lambda/aws4_request",
     }
-    status, _, said = _forward(upstream, "GET", f"/2015-03-31/functions/{name}", headers, b"")
+    status, _, said = forward(upstream, "GET", f"/2015-03-31/functions/{name}", headers, b"")
     return json.loads(said)["Configuration"] if status == 200 else None
 
 

@@ -7,16 +7,16 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import http.client
 import json
 import re
 import struct
-import threading
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.deploy.front import Wire, forward, front
 
 _INVOKE = re.compile(r"/[\d-]+/functions/([^/]+)/(invocations|response-streaming-invocations)$")
 _STATUS = {"Event": 202, "DryRun": 204}
@@ -62,54 +62,27 @@ class Invocations:
 def served(upstream: str) -> Iterator[Invocations]:
     """:param upstream: a moto server."""
     found = Invocations()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _serve(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            parts = urllib.parse.urlsplit(self.path)
-            match = _INVOKE.match(parts.path)
-            if self.headers.get("X-Amz-Target", "").rpartition(".")[2] in found.denied:
-                status, headers, answer = 400, [], b'{"__type": "AccessDeniedException"}'
-            elif match is None:
-                status, headers, answer = _forward(upstream, self, body)
-            else:
-                qualifier = urllib.parse.parse_qs(parts.query).get("Qualifier", [None])[0]
-                given = {name.lower(): value for name, value in self.headers.items()}
-                call = Call(urllib.parse.unquote(match[1]), qualifier, given, body)
-                found.calls.append(call)
-                streams = match[2] != "invocations"
-                status, headers, answer = _invoked(call, found.answer(call), streams)
-            self.send_response(status)
-            for name, value in headers:
-                if name.lower() not in ("content-length", "transfer-encoding", "connection"):
-                    self.send_header(name, value)
-            if status != 204:
-                self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            if status != 204:
-                self.wfile.write(answer)
-
-        do_GET = do_POST = do_PUT = do_DELETE = _serve
-
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    found.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with front(lambda request, body: _answer(found, upstream, request, body)) as found.url:
         yield found
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
-Sent = tuple[int, list[tuple[str, str]], bytes]
+def _answer(
+    found: Invocations, upstream: str, request: BaseHTTPRequestHandler, body: bytes
+) -> Wire:
+    if request.headers.get("X-Amz-Target", "").rpartition(".")[2] in found.denied:
+        return 400, [], b'{"__type": "AccessDeniedException"}'
+    parts = urllib.parse.urlsplit(request.path)
+    match = _INVOKE.match(parts.path)
+    if match is None:
+        return forward(upstream, request.command, request.path, dict(request.headers), body)
+    qualifier = urllib.parse.parse_qs(parts.query).get("Qualifier", [None])[0]
+    given = {name.lower(): value for name, value in request.headers.items()}
+    call = Call(urllib.parse.unquote(match[1]), qualifier, given, body)
+    found.calls.append(call)
+    return _invoked(call, found.answer(call), match[2] != "invocations")
 
 
-def _invoked(call: Call, answer: Answer, streams: bool) -> Sent:
+def _invoked(call: Call, answer: Answer, streams: bool) -> Wire:
     headers = [("x-amzn-RequestId", "79b4f56e-95b1-4643-9700-2807f4e68189")]
     if answer.refused is not None:
         status, code, message = answer.refused
@@ -150,14 +123,3 @@ def _message(kind: str, content_type: str, payload: bytes) -> bytes:
     prelude = struct.pack("!II", 16 + len(headers) + len(payload), len(headers))
     head = prelude + struct.pack("!I", binascii.crc32(prelude)) + headers + payload
     return head + struct.pack("!I", binascii.crc32(head))
-
-
-def _forward(upstream: str, request: BaseHTTPRequestHandler, body: bytes) -> Sent:
-    target = urllib.parse.urlsplit(upstream)
-    connection = http.client.HTTPConnection(target.hostname or "", target.port or 80, timeout=30)
-    try:
-        connection.request(request.command, request.path, body, dict(request.headers))
-        response = connection.getresponse()
-        return response.status, response.getheaders(), response.read()
-    finally:
-        connection.close()

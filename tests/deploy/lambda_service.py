@@ -8,15 +8,16 @@ functions, and recursion, runtime management and code signing. Everything else i
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import re
 import threading
 import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.deploy.front import Wire, forward, front
 
 KEPT = (
     "AcceleratorConfig",
@@ -61,48 +62,19 @@ class Service:
 def service(upstream: str) -> Iterator[Service]:
     """AWS with such a Lambda; ``upstream`` is a moto server."""
     found = Service()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _serve(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, headers, answer = _answer(found, upstream, self, body)
-            self.send_response(status)
-            for name, value in headers:
-                if name.lower() not in ("content-length", "transfer-encoding", "connection"):
-                    self.send_header(name, value)
-            if status != 204:
-                self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            if self.command != "HEAD" and status != 204:
-                self.wfile.write(answer)
-
-        do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve
-
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    found.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with front(lambda request, body: _answer(found, upstream, request, body)) as found.url:
         yield found
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
-Answer = tuple[int, list[tuple[str, str]], bytes]
-
-
-def _answer(found: Service, upstream: str, request: BaseHTTPRequestHandler, body: bytes) -> Answer:
+def _answer(found: Service, upstream: str, request: BaseHTTPRequestHandler, body: bytes) -> Wire:
     path = urllib.parse.urlsplit(request.path).path
     match = _FUNCTION.match(path)
     # Of another service a path can look like this too: only Lambda's calls are signed for it.
     is_lambda = "/lambda/aws4_request" in request.headers.get("Authorization", "")
     if not is_lambda or not (match or path.rstrip("/").endswith("/functions")):
-        status, headers, answer = _forward(upstream, request, body)
+        status, headers, answer = forward(
+            upstream, request.command, request.path, dict(request.headers), body
+        )
         if found.registry and "/ecr/aws4_request" in request.headers.get("Authorization", ""):
             answer = _ECR.sub(found.registry.encode(), answer)
         return status, headers, answer
@@ -118,7 +90,9 @@ def _answer(found: Service, upstream: str, request: BaseHTTPRequestHandler, body
             query = urllib.parse.urlsplit(request.path).query
             return _beside(kept, request.command, part, query, body)
         given = json.loads(body) if body and request.command in ("POST", "PUT") else {}
-        status, headers, answer = _forward(upstream, request, body)
+        status, headers, answer = forward(
+            upstream, request.command, request.path, dict(request.headers), body
+        )
         if status >= 300:
             return status, headers, answer
         if request.command == "POST" and not match:
@@ -174,7 +148,7 @@ def _told(
     return json.dumps(said).encode()
 
 
-def _beside(kept: dict[str, Any], command: str, part: str, query: str, body: bytes) -> Answer:
+def _beside(kept: dict[str, Any], command: str, part: str, query: str, body: bytes) -> Wire:
     """What moto does not know at all."""
     defaults = {
         "recursion-config": {"RecursiveLoop": "Terminate"},
@@ -201,17 +175,6 @@ def _beside(kept: dict[str, Any], command: str, part: str, query: str, body: byt
     return 200, [("Content-Type", "application/json")], json.dumps(answer).encode()
 
 
-def _error(status: int, code: str, message: str) -> Answer:
+def _error(status: int, code: str, message: str) -> Wire:
     headers = [("x-amzn-ErrorType", code), ("Content-Type", "application/json")]
     return status, headers, json.dumps({"Type": "User", "Message": message}).encode()
-
-
-def _forward(upstream: str, request: BaseHTTPRequestHandler, body: bytes) -> Answer:
-    target = urllib.parse.urlsplit(upstream)
-    connection = http.client.HTTPConnection(target.hostname or "", target.port or 80, timeout=30)
-    try:
-        connection.request(request.command, request.path, body, dict(request.headers))
-        response = connection.getresponse()
-        return response.status, response.getheaders(), response.read()
-    finally:
-        connection.close()
