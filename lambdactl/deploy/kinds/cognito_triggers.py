@@ -231,10 +231,7 @@ def _write(context: Context, id_: str, change: Callable[[Parts], Parts]) -> None
         if config == pool.get("LambdaConfig", {}):
             return
         cognito = context.account.client("cognito-idp")
-        shape = cognito.meta.service_model.operation_model("UpdateUserPool").input_shape
-        settings = _known({**pool, "LambdaConfig": config}, shape)
-        _without_conflicts(settings)
-        cognito.update_user_pool(**{**settings, "UserPoolId": id_})
+        cognito.update_user_pool(**settings_of(cognito, pool, config))
         context.account.forget(f"user_pool:{id_}/")
 
 
@@ -273,6 +270,25 @@ def _entry(event: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def settings_of(client: Any, pool: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of UpdateUserPool that leave all of a pool as it is but its triggers.
+
+    :param pool: what DescribeUserPool tells.
+    :param config: its ``LambdaConfig``.
+    """
+    shape = client.meta.service_model.operation_model("UpdateUserPool").input_shape
+    settings: dict[str, Any] = _known({**pool, "LambdaConfig": config}, shape)
+    settings["UserPoolId"] = pool["Id"]
+    if "Name" in pool:
+        settings["PoolName"] = pool["Name"]
+    policy = settings.get("Policies", {}).get("PasswordPolicy", {})
+    if "TemporaryPasswordValidityDays" in policy:
+        # DescribeUserPool tells this twice, and UpdateUserPool takes it but once:
+        # https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminCreateUserConfigType.html
+        settings.get("AdminCreateUserConfig", {}).pop("UnusedAccountValidityDays", None)
+    return settings
+
+
 def _known(value: Any, shape: Any) -> Any:
     """What of ``value``, an answer, may stand in a request of ``shape``: answers tell more."""
     if shape.type_name == "structure":
@@ -284,12 +300,3 @@ def _known(value: Any, shape: Any) -> Any:
     if shape.type_name == "list":
         return [_known(child, shape.member) for child in value]
     return value
-
-
-def _without_conflicts(settings: dict[str, Any]) -> None:
-    """Take out what DescribeUserPool tells twice and UpdateUserPool takes but once: the old field
-    for how long a temporary password is good
-    (https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminCreateUserConfigType.html)."""
-    policy = settings.get("Policies", {}).get("PasswordPolicy", {})
-    if "TemporaryPasswordValidityDays" in policy:
-        settings.get("AdminCreateUserConfig", {}).pop("UnusedAccountValidityDays", None)
