@@ -101,7 +101,7 @@ def _properties(wanted: Wanted, function: Function, artifact: Artifact | None) -
         "dead_letter": naming.arn_of(function.dead_letter) if function.dead_letter else None,
         "kms_key": function.kms_key,
         "source_kms_key": function.code.kms_key,
-        "snap_start": function.snap_start,
+        "snap_start": "published_versions" if function.snap_start else None,
         "tenancy": function.tenancy,
         **_durable(function),
         **_capacity(function),
@@ -109,8 +109,9 @@ def _properties(wanted: Wanted, function: Function, artifact: Artifact | None) -
         "code_signing": function.code_signing,
         "recursion": function.recursion,
         "tags": dict(function.tags),
-        "created": "complete",
-        "last_update": "successful",
+        # What is not so is done again, or anew.
+        "creation_failed": None,
+        "update_pending": None,
     }
     if image:
         code = function.code
@@ -170,7 +171,7 @@ def _filesystem(function: Function) -> dict[str, Any] | None:
 def _durable(function: Function) -> dict[str, Any]:
     given = function.durable
     if given is None:
-        return {"durable": False, "durable_config": None}
+        return {"durable": None, "durable_config": None}
     config = {
         "execution_timeout_s": given.execution_timeout_s,
         "retention_days": given.retention_days or _DURABLE_RETENTION_DAYS,
@@ -183,7 +184,7 @@ def _capacity(function: Function) -> dict[str, Any]:
     """What Lambda chooses itself where the manifest says nothing is none of our business."""
     given = function.capacity_provider
     found: dict[str, Any] = {
-        "managed_instances": given is not None,
+        "managed_instances": True if given is not None else None,
         "accelerator_memory_gb": function.accelerator_memory_gb,
     }
     if given is None:

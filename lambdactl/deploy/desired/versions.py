@@ -17,8 +17,8 @@ NOT_VERSIONED = frozenset(
         "recursion",
         "code_signing",
         "runtime_management",
-        "created",
-        "last_update",
+        "creation_failed",
+        "update_pending",
     }
 )
 """Properties of a function that its versions do not hold

@@ -44,12 +44,12 @@ _REMEMBERED = frozenset(
 _KNOWN = frozenset(
     {
         "code_sha256",
-        "created",
+        "creation_failed",
         "description",
         "environment",
         "handler",
         "image",
-        "last_update",
+        "update_pending",
         "layers",
         "memory_mb",
         "package",

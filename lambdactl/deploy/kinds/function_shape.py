@@ -22,8 +22,6 @@ image. After it stands the ``CodeSha256`` that came of it."""
 
 Properties = Mapping[str, Any]
 
-COMPLETE = "complete"
-SUCCESSFUL = "successful"
 IN_PROGRESS = "in progress"
 
 
@@ -41,8 +39,8 @@ def properties(answer: Properties) -> dict[str, Any]:
     tenancy = found.get("TenancyConfig") or {}
     capacity = _inner(found.get("CapacityProviderConfig"))
     return {
-        "created": _created(found),
-        "last_update": _last_update(found),
+        "creation_failed": _creation_failed(found),
+        "update_pending": _update_pending(found),
         "package": package,
         "code_sha256": found.get("CodeSha256") if package == "zip" else None,
         "s3": source if package == "zip" else None,
@@ -65,12 +63,12 @@ def properties(answer: Properties) -> dict[str, Any]:
         "logging": _logging(found.get("LoggingConfig") or {}, found["FunctionName"]),
         "kms_key": found.get("KMSKeyArn") or None,
         "dead_letter": (found.get("DeadLetterConfig") or {}).get("TargetArn") or None,
-        "snap_start": (found.get("SnapStart") or {}).get("ApplyOn") == "PublishedVersions",
-        "durable": bool(found.get("DurableConfig")),
+        "snap_start": _snap_start(found.get("SnapStart") or {}),
+        "durable": bool(found.get("DurableConfig")) or None,
         "durable_config": _durable(found.get("DurableConfig") or {}),
         "tenancy": _word(tenancy.get("TenantIsolationMode")),
         "custom_runtime": _custom_runtime(found.get("RuntimeConfig") or {}),
-        "managed_instances": bool(capacity),
+        "managed_instances": bool(capacity) or None,
         "capacity_provider": capacity.get("CapacityProviderArn"),
         "capacity_concurrency": capacity.get("PerExecutionEnvironmentMaxConcurrency"),
         "capacity_memory_gib_per_vcpu": capacity.get("ExecutionEnvironmentMemoryGiBPerVCpu"),
@@ -84,20 +82,22 @@ def properties(answer: Properties) -> dict[str, Any]:
     }
 
 
-def _created(found: Properties) -> str:
+def _creation_failed(found: Properties) -> str | None:
     # A function whose creation failed must be deleted and created anew:
     # https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
-    if found.get("State") == "Failed":
-        return f"failed: {reason(found, 'State')}"
-    return COMPLETE
+    return reason(found, "State") if found.get("State") == "Failed" else None
 
 
-def _last_update(found: Properties) -> str:
+def _update_pending(found: Properties) -> str | None:
     if found.get("State") == "Pending" or found.get("LastUpdateStatus") == "InProgress":
         return IN_PROGRESS
     if found.get("LastUpdateStatus") == "Failed":
-        return f"failed: {reason(found, 'LastUpdateStatus')}"
-    return SUCCESSFUL
+        return reason(found, "LastUpdateStatus")
+    return None
+
+
+def _snap_start(config: Properties) -> str | None:
+    return "published_versions" if config.get("ApplyOn") == "PublishedVersions" else None
 
 
 def reason(found: Properties, of: str) -> str:

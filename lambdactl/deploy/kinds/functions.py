@@ -48,7 +48,7 @@ class Functions:
             # https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-capacityproviderconfig.html
             "managed_instances",
             # https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
-            "created",
+            "creation_failed",
         }
     )
 
@@ -128,11 +128,12 @@ class Functions:
         client = context.account.client("lambda")
         answer: Mapping[str, Any] = {}
         try:
-            if before.get("last_update") == shape.IN_PROGRESS:
+            pending = before["update_pending"]
+            if pending == shape.IN_PROGRESS:
                 answer = _settle(context, resource.name, None, of="LastUpdateStatus", strict=False)
                 failed = answer.get("LastUpdateStatus") == "Failed"
             else:
-                failed = str(before.get("last_update")).startswith("failed")
+                failed = pending is not None
             if failed:
                 # What was asked for is not what is running: all of it is asked for again.
                 changed |= {name for name in wanted if name in _CODE | shape.CONFIGURED}
@@ -231,7 +232,7 @@ def upload(context: Context, live: Live, function: str, artifact: Artifact) -> N
     app = context.naming.app
     client = context.account.client("lambda")
     try:
-        if live.properties.get("last_update") == shape.IN_PROGRESS:
+        if live.properties["update_pending"] == shape.IN_PROGRESS:
             _settle(context, live.name, None, of="LastUpdateStatus", strict=False)
         given = code_upload.arguments(context, app, function, artifact)
         answer = client.update_function_code(FunctionName=live.name, **given)

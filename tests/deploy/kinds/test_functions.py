@@ -319,7 +319,7 @@ def test_an_update_that_fails_is_made_again(faithful: Deployer, lambda_: Service
         faithful.kind.update(context, resource, live, frozenset({"memory_mb"}))
     lambda_.asked.clear()
     lambda_.states = [failed]
-    assert "last_update" in faithful.deploy(text)
+    assert "update_pending" in faithful.deploy(text)
     assert lambda_.writes() == ["PUT hello/configuration", "PUT hello/code"]
 
 
@@ -330,7 +330,7 @@ def test_an_update_that_was_under_way_and_failed_is_made_again(
     busy, failed = {"LastUpdateStatus": "InProgress"}, {"LastUpdateStatus": "Failed"}
     lambda_.states = [busy, busy, failed]
     lambda_.asked.clear()
-    assert faithful.deploy(MANIFEST) == {"last_update"}
+    assert faithful.deploy(MANIFEST) == {"update_pending"}
     assert lambda_.writes() == ["PUT hello/configuration", "PUT hello/code"]
 
 
@@ -358,7 +358,7 @@ def test_an_update_that_is_under_way_is_waited_for(faithful: Deployer, lambda_: 
     faithful.deploy(MANIFEST)
     busy = {"LastUpdateStatus": "InProgress"}
     lambda_.states = [busy, busy, {}]
-    assert faithful.deploy(MANIFEST) == {"last_update"}
+    assert faithful.deploy(MANIFEST) == {"update_pending"}
 
 
 @pytest.mark.parametrize(
