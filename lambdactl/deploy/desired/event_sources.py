@@ -143,12 +143,6 @@ def _dynamodb(wanted: Wanted, trigger: Trigger) -> _Source:
         return {"table": table.partition("/stream/")[0], "source": table}, ()
     found: Properties = {"table": wanted.naming.table_arn(table)}
     if wanted.naming.is_owned("tables", table):
-        if wanted.app.resources.tables[table].stream is None:
-            raise UserError(
-                f"the table `{table}` has no stream to read",
-                where=trigger.where,
-                hint="give it one: `stream: new_and_old_images` in `resources.tables`",
-            )
         address = f"table:{wanted.naming.owned_name('tables', table)}"
         found["source"] = Ref(address, "stream_arn")
     return found, ()
