@@ -123,7 +123,8 @@ def _mail(given: dict[str, str]) -> Answer | None:
             one.is_active = False
     else:
         return None
-    said = f'<{given["Action"]}Response xmlns="{_SES}"></{given["Action"]}Response>'
+    action = given["Action"]
+    said = f'<{action}Response xmlns="{_SES}"><{action}Result/></{action}Response>'
     return 200, "text/xml", said.encode()
 
 
