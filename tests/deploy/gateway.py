@@ -8,7 +8,7 @@ from typing import Any
 from lambdactl.deploy import planning
 from lambdactl.deploy.desired import Wanted, http_apis, rest_apis, websocket_apis
 from lambdactl.deploy.kinds import kinds
-from lambdactl.deploy.model import Context, Resource
+from lambdactl.deploy.model import Context, Live, Resource
 from lambdactl.deploy.plan import Change
 from tests.deploy.steps import wanted_of
 
@@ -46,8 +46,11 @@ def brought(context: Context, kind: str) -> tuple[Change, ...]:
     return changes
 
 
-def settled(context: Context, resource: Resource, outputs: dict[str, str]) -> None:
-    """See that the API is what it should be."""
+def settled(context: Context, resource: Resource, outputs: dict[str, str]) -> Live:
+    """See that the API is what it should be.
+
+    :return: what there is.
+    """
     context.account.forget()
     live = kinds()[resource.kind].read(context, resource.name)
     assert live is not None
@@ -55,6 +58,7 @@ def settled(context: Context, resource: Resource, outputs: dict[str, str]) -> No
     assert live.owner == context.naming.owner
     assert live.hash == resource.digest
     assert dict(live.outputs) == outputs
+    return live
 
 
 class Killed(BaseException):

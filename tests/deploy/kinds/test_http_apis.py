@@ -213,9 +213,7 @@ def test_whatever_call_is_the_last_one_the_next_deployment_completes(
     resource, kind = api_of(context, "http_api"), kinds()["http_api"]
     broke_off = 0
     for broke_off in broken_off(context, resource, client(context)):  # noqa: B007
-        settled(context, resource, dict(kind.create(context, resource)))
-        live = kind.read(context, resource.name)
-        assert live is not None
+        live = settled(context, resource, dict(kind.create(context, resource)))
         assert live.properties == resource.properties
         assert len(client(context).get_apis()["Items"]) == 1
         kind.delete(context, live)

@@ -368,9 +368,7 @@ def test_whatever_call_is_the_last_one_the_next_deployment_completes(
         live = kind.read(context, resource.name)
         if live is not None:
             assert planning.differences(resource, live) or live.hash != resource.digest
-        settled(context, resource, dict(kind.create(context, resource)))
-        live = kind.read(context, resource.name)
-        assert live is not None
+        live = settled(context, resource, dict(kind.create(context, resource)))
         id_ = live.outputs["id"]
         assert len(aws.get_deployments(restApiId=id_)["items"]) == 1
         assert len(aws.get_api_keys()["items"]) == 1
