@@ -32,6 +32,7 @@ class Alias:
         found = _aliases(context, function).get(alias)
         if found is None:
             return None
+        marks = marked(context, self.name, function)
         return Live(
             kind=self.name,
             name=name,
@@ -41,8 +42,8 @@ class Alias:
                 "description": found.get("Description") or "",
             },
             outputs=_outputs(context, function, alias),
-            owner=context.naming.owner,
-            hash=marked(context, self.name, function).get(alias),
+            owner=context.naming.owner if alias in marks else None,
+            hash=marks.get(alias),
         )
 
     def owned(self, context: Context, functions: Iterable[str]) -> Iterable[str]:

@@ -37,13 +37,14 @@ class FunctionUrl:
             found = context.account.client("lambda").get_function_url_config(
                 **qualified(function, qualifier)
             )
+            marks = marked(context, self.name, function)
             return Live(
                 kind=self.name,
                 name=name,
                 properties=_properties(found),
                 outputs=_outputs(found),
-                owner=context.naming.owner,
-                hash=marked(context, self.name, function).get(qualifier),
+                owner=context.naming.owner if qualifier in marks else None,
+                hash=marks.get(qualifier),
                 needs=(f"alias:{function}/{qualifier}",) if qualifier else (),
                 # Imitations of AWS do not change it.
                 presumed=presumed(answer, ("invoke_mode",)),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lambdactl.deploy.account import Account
-from lambdactl.errors import AwsError
+from lambdactl.errors import AwsError, TakenError
 from lambdactl.manifest.model import App
 from tests.deploy.hanging import ROLE, Deployer, before_moto
 from tests.deploy.lambda_parts import Parts
@@ -128,6 +128,11 @@ def test_a_url_that_somebody_made_stays(deployer: Deployer, parts: Parts) -> Non
     lambda_.put_function_event_invoke_config(FunctionName="hello", MaximumRetryAttempts=1)
     assert deployer.deploy(BARE) == []
     assert list(parts.urls) == [("hello", None)]
+    with pytest.raises(TakenError, match="the URL of hello is there already"):
+        deployer.deploy(f"{BARE}    url: {{auth: iam}}\n")
+    assert parts.urls["hello", None]["AuthType"] == "NONE"
+    # A setting of a function that is lambdactl's is not a thing of its own.
+    assert deployer.deploy(f"{BARE}    async: {{retries: 0}}\n") == ["update async:hello"]
 
 
 def test_a_url_that_is_there_already_is_brought_to_what_it_should_be(

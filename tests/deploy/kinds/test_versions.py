@@ -9,7 +9,7 @@ import pytest
 
 from lambdactl.deploy.account import Account
 from lambdactl.deploy.kinds.versions import description, made_of
-from lambdactl.errors import AwsError
+from lambdactl.errors import AwsError, TakenError
 from lambdactl.manifest.model import App
 from tests.deploy.hanging import ROLE, Deployer, before_moto
 from tests.deploy.lambda_parts import Parts
@@ -145,6 +145,8 @@ def test_aliases_that_somebody_made_stay(deployer: Deployer, parts: Parts) -> No
     without = MANIFEST[: MANIFEST.index("    versions")]
     assert deployer.deploy(without) == ["delete alias:hello/live"]
     assert list(parts.aliases) == [("hello", "by-hand")]
+    with pytest.raises(TakenError, match="the alias hello/by-hand is there already"):
+        deployer.deploy(MANIFEST.replace("live:", "by-hand:"))
 
 
 def test_weights_are_drift_when_somebody_sets_them(deployer: Deployer, parts: Parts) -> None:
