@@ -52,12 +52,16 @@ _NOT_YET = re.compile(
     r"cannot be assumed|can't be assumed|unable to assume|must allow .* to assume|"
     r"(execution )?role .*(does not|doesn't) have permissions?|"
     r"unable to validate the following destination|"
-    r"invalid principal in policy|could not execute the lambda function|"
+    r"invalid principal in policy|could not (execute|invoke)( the)? lambda function|"
+    r"lambda function .* cannot be invoked|"
     r"not authorized to perform: .* on resource|"
     r"caller does not have (permission|access)|"
     r"access ?denied .*(kms|key)|role .* (not found|does not exist)|invalid role",
     re.IGNORECASE,
 )
+_MAY_NOT_CALL = re.compile(r"principal does not have permission to invoke", re.IGNORECASE)
+"""A load balancer that may not call a function yet; it says ``AccessDenied``, as to whoever may not
+do what they ask for."""
 _REFUSALS = frozenset(
     {
         "InvalidParameterValueException",
@@ -72,6 +76,7 @@ _REFUSALS = frozenset(
         "InvalidParameterException",
         "InsufficientPermissionsException",
         "InvalidLambdaFunctionOutputException",
+        "InvalidLambdaFunction",
         "InvalidLambdaFunctionException",
         "KMSAccessDeniedException",
     }
@@ -84,6 +89,8 @@ def patience(error: BaseException) -> float:
     if word in _BUSY and not _EXISTS.search(words):
         return BUSY_S
     if word in _REFUSALS and _NOT_YET.search(words):
+        return PROPAGATION_S
+    if word == "AccessDenied" and _MAY_NOT_CALL.search(words):
         return PROPAGATION_S
     return 0.0
 

@@ -126,7 +126,12 @@ def _written(context: Context) -> dict[str, str]:
         for trigger in function.triggers:
             if trigger.kind == "cognito" and trigger.settings.get("enabled", True):
                 written = str(trigger.settings["user_pool"])
-                first = found.setdefault(_id(context, written), written)
+                try:
+                    id_ = _id(context, written)
+                except UserError:
+                    # It is gone: who wants it there is told when it is read.
+                    continue
+                first = found.setdefault(id_, written)
                 if first != written:
                     raise UserError(
                         f"{first} and {written} are one user pool",
