@@ -190,7 +190,7 @@ def _rows(applied: Applied) -> Iterator[tuple[str, str, str, list[str]]]:
             continue
         done = took.get(address)
         spent = seconds(done.seconds) if done is not None else "unchanged"
-        yield plan_view.kind_title(kind), name, spent, targets
+        yield plan_view.kind_title(kind).removesuffix(" of"), name, spent, targets
 
 
 def _rank(address: str) -> int:
