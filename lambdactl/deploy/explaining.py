@@ -97,6 +97,8 @@ _FORBIDDEN = re.compile(
     re.DOTALL,
 )
 """https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html"""
+_LONGEST = 1000
+"""Characters of AWS's sentence that are shown."""
 _OPENER = re.compile(r"^An error occurred \([^)]*\) when calling the \S+ operation[^:]*: ")
 
 
@@ -253,7 +255,11 @@ def _refused(
 
 def _said(error: Any) -> str:
     """The call, AWS's sentence and AWS's word for it."""
-    words = _OPENER.sub("", " ".join(message(error).split())).rstrip(". ")
+    words = _OPENER.sub("", " ".join(message(error).split()))
+    if words.startswith("<"):
+        # A page, where AWS answers with a sentence.
+        words = " ".join(re.sub(r"<[^>]*>", " ", words).split())
+    words = words[:_LONGEST].rstrip(". ")
     word = code(error)
     shown = f" ({word})" if word and word not in words else ""
     return f"{call_of(error)}: {words or 'no reason given'}{shown}"

@@ -184,6 +184,12 @@ def test_an_answer_that_is_none_of_awss(server: Refusal, body: bytes) -> None:
     assert f"{server.url} does not answer as AWS does" in (raised.value.hint or "")
 
 
+def test_a_page_in_place_of_a_sentence(server: Refusal) -> None:
+    page = "<!doctype html>\n<title>500</title>\n<h1>Internal Server Error</h1>"
+    error = refused(server, 500, "InternalFailure", page)
+    assert "lambda GetFunction: 500 Internal Server Error (InternalFailure)" in error.message
+
+
 def test_an_upload_of_which_a_part_was_refused(server: Refusal, tmp_path: Path) -> None:
     server.status, server.code, server.message = 403, "AccessDenied", "Access Denied"
     file = tmp_path / "code.zip"
