@@ -12,12 +12,23 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from lambdactl.deploy.faults import allowed, code
-from lambdactl.deploy.marks import STATEMENT_PREFIX, joined, marked, qualified, split
+from lambdactl.deploy.kinds.function_imitation import presumed
+from lambdactl.deploy.marks import (
+    STATEMENT_PREFIX,
+    joined,
+    mark,
+    marked,
+    qualified,
+    split,
+    state,
+    unmark,
+)
 from lambdactl.deploy.model import Context, Live, Resource
 
 _NEXT = f"{STATEMENT_PREFIX}next-"
 """How the id of a statement begins that stands in for another while that is replaced."""
 _LENGTH = 100
+_NOTHING: Mapping[str, Any] = {"Configuration": {}}
 
 Statement = Mapping[str, Any]
 
@@ -42,6 +53,8 @@ class Permission:
             name=name,
             properties=_properties(statement),
             owner=context.naming.owner if sid.startswith(STATEMENT_PREFIX) else None,
+            hash=marked(context, self.name, function).get(_part(name)),
+            presumed=presumed(state(context, function) or _NOTHING, ("event_source_token",)),
             needs=(f"alias:{function}/{qualifier}",) if qualifier else (),
         )
 
@@ -55,6 +68,7 @@ class Permission:
 
     def create(self, context: Context, resource: Resource) -> Mapping[str, str]:
         owner, _, sid = resource.name.partition("/")
+        _note(context, resource)
         try:
             _add(context, owner, sid, resource.properties)
         except Exception as error:
@@ -73,11 +87,14 @@ class Permission:
     ) -> Mapping[str, str]:
         owner, _, sid = resource.name.partition("/")
         self._replace(context, owner, sid, resource.properties)
+        _note(context, resource)
         return {}
 
     def delete(self, context: Context, live: Live) -> None:
         owner, _, sid = live.name.partition("/")
         _remove(context, owner, sid)
+        if live.hash is not None:
+            unmark(context, self.name, split(owner)[0], _part(live.name))
 
     def _replace(
         self, context: Context, owner: str, sid: str, properties: Mapping[str, Any]
@@ -91,6 +108,18 @@ class Permission:
 
 
 KINDS = (Permission(),)
+
+
+def _part(name: str) -> str:
+    """Which of its function's statements it is: ``live/lambdactl-url``."""
+    return name[len(split(name.partition("/")[0])[0]) + 1 :]
+
+
+def _note(context: Context, resource: Resource) -> None:
+    """Mark a statement of which an imitation of AWS does not tell all (moto 5 forgets tokens)."""
+    function, _ = split(resource.name.partition("/")[0])
+    if resource.properties.get("event_source_token") is not None:
+        mark(context, "permission", function, _part(resource.name), resource.digest)
 
 
 def statements(context: Context, owner: str) -> Mapping[str, Statement]:

@@ -14,7 +14,12 @@ from lambdactl.errors import AwsError
 
 _READY_S = 1800.0
 """How long environments may take to be ready."""
-_NONE = ("ResourceNotFoundException", "ProvisionedConcurrencyConfigNotFoundException")
+_NONE = (
+    "ResourceNotFoundException",
+    "ProvisionedConcurrencyConfigNotFoundException",
+    # Imitations of AWS that know no provisioned concurrency have none.
+    "404",
+)
 
 
 class Provisioned:
