@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import sys
-import textwrap
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
@@ -35,7 +34,7 @@ _MANY = 6
 """Fields of one property of something new that are all shown."""
 _MANY_NEW = 60
 """New resources from which on their fields are not shown: nobody would read them."""
-_LONGEST = 64
+_LONGEST = 80
 """Characters of one value among many; of one that changes, all are shown."""
 
 
@@ -191,7 +190,7 @@ def _value(value: Any, change: Change | None = None) -> str:
 
 
 def _short(text: str) -> str:
-    return textwrap.shorten(text, _LONGEST, placeholder="…") if len(text) > _LONGEST else text
+    return f"{text[: _LONGEST - 1]}…" if len(text) > _LONGEST else text
 
 
 def _width(stream: IO[str]) -> int:
