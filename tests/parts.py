@@ -67,9 +67,9 @@ def _engine() -> str | None:
     import docker
     from docker.errors import DockerException
 
-    from tests.images import PROVIDED, PYTHON, nodejs
+    from tests.images import PROVIDED, PYTHON, RUBY, nodejs
 
-    names = {PYTHON, *PROVIDED}
+    names = {PYTHON, RUBY, *PROVIDED}
     if (node := shutil.which("node")) is not None:
         version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
         names.add(nodejs(version.stdout))

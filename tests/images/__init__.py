@@ -10,8 +10,9 @@ handler and runs ``/var/runtime/bootstrap``; the variables are those of AWS's Do
 is root; there is no CMD. The ``provided`` images have no bootstrap: the function's own comes to
 ``/var/runtime``. What differs:
 
-- Debian, not Amazon Linux: ``apt`` for ``dnf``, and Python 3.11 is in every image.
+- Debian, not Amazon Linux: ``apt`` for ``dnf``, and Python 3.11 and Ruby 3.1 are in every image.
 - no ``/usr/local/bin/aws-lambda-rie``: SAM brings its own, lambdactl needs none.
+- Ruby is Debian's 3.1, and AWS's client, a gem that no index in reach has, is lambdactl's own.
 - Node.js has AWS's client of the Runtime API in JavaScript instead of in C++
   (``nodejs/rapid-client.cjs``), and no AWS SDK.
 """
@@ -22,6 +23,7 @@ LABEL = "org.lambdactl.tests.stand-in"
 """Marks an image of ours; the value is a digest of all that went into it."""
 
 PYTHON = "public.ecr.aws/lambda/python:3.11"
+RUBY = "public.ecr.aws/lambda/ruby:3.3"
 PROVIDED = ("public.ecr.aws/lambda/provided:al2023", "public.ecr.aws/lambda/provided:al2")
 
 

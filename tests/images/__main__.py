@@ -23,13 +23,15 @@ from typing import Any
 import docker
 from docker.errors import ImageNotFound
 
-from tests.images import LABEL, PROVIDED, PYTHON, nodejs
+import lambdactl
+from tests.images import LABEL, PROVIDED, PYTHON, RUBY, nodejs
 
 HERE = Path(__file__).parent
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
 BASE = "lambdactl-tests/base"
-PACKAGES = "ca-certificates,curl,python3"
+PACKAGES = "ca-certificates,curl,python3,ruby"
 PYPI = ("awslambdaric==4.2.2", "boto3", "pip")
+RUBY_CLIENT = Path(lambdactl.__file__).parent / "execution/bootstraps/ruby"
 NPM = "aws-lambda-ric@3.3.0"
 NPM_ITSELF = "npm@10"
 
@@ -157,6 +159,17 @@ def _node(program: Path) -> Fill:
     return fill
 
 
+def _ruby(root: Path) -> None:
+    _runtime(root)
+    runtime, binaries = root / "var/runtime", root / "var/lang/bin"
+    _install("wrapped.sh", runtime / "wrapped.sh", 0o644)
+    _install("ruby/bootstrap", runtime / "bootstrap")
+    shutil.copytree(RUBY_CLIENT, runtime, dirs_exist_ok=True)
+    binaries.mkdir(parents=True)
+    for name in ("ruby", "gem"):
+        (binaries / name).symlink_to(f"/usr/bin/{name}")
+
+
 @contextlib.contextmanager
 def _package(name: str) -> Iterator[tarfile.TarFile]:
     """A package of npm's registry."""
@@ -192,8 +205,15 @@ def _stand_ins() -> list[StandIn]:
         StandIn(
             (nodejs(version),), _node(program), ("node --version",), (version, NPM, NPM_ITSELF)
         ),
+        StandIn((RUBY,), _ruby, ("ruby --version",), (_content(RUBY_CLIENT),)),
         StandIn(PROVIDED, _runtime, variables=provided),
     ]
+
+
+def _content(folder: Path) -> str:
+    """A digest of the files in a folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def _base(client: docker.APIClient) -> str:
