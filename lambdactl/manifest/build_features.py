@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from lambdactl.manifest import scalars
 from lambdactl.manifest.build import Locate, Values, async_config, path_under, role
 from lambdactl.manifest.document import Node, written
 from lambdactl.manifest.features import (
@@ -24,6 +26,11 @@ from lambdactl.manifest.features import (
 )
 from lambdactl.manifest.settings import Code
 
+if TYPE_CHECKING:
+    from lambdactl.manifest.owned import Release
+
+_STRATEGY = r"(linear|canary) +([0-9.]+)% +(?:every|for) +([0-9dhms]+)"
+
 
 def features(fields: Values, root: Path, code: Code) -> dict[str, Any]:
     """Arguments of :class:`~lambdactl.manifest.model.Function` for the fields that are there."""
@@ -41,12 +48,32 @@ def features(fields: Values, root: Path, code: Code) -> dict[str, Any]:
 
 
 def _released(fields: Values, aliases: dict[str, Alias]) -> dict[str, Any]:
-    if "release" not in fields:
+    """``release``, and the alias that it moves among ``aliases``."""
+    found = _release(fields["release"]) if "release" in fields else None
+    if found is None:
         return {"aliases": aliases}
-    from lambdactl.manifest.build_owned import release, with_released
+    return {"aliases": {found.alias: Alias("latest"), **aliases}, "release": found}
 
-    found = release(fields["release"])
-    return {"aliases": with_released(aliases, found), "release": found}
+
+def _release(fields: str | Values) -> Release | None:
+    from lambdactl.manifest.owned import Release
+
+    if isinstance(fields, str) or "alias" not in fields:
+        return None
+    rest: dict[str, Any] = {
+        "alarms": tuple(fields.get("alarms", ())),
+        "smoke": fields.get("smoke"),
+    }
+    steps = re.fullmatch(_STRATEGY, fields.get("strategy", "all-at-once"))
+    if steps is None:
+        return Release(fields["alias"], **rest)
+    return Release(
+        fields["alias"],
+        strategy="linear" if steps[1] == "linear" else "canary",
+        percent=float(steps[2]),
+        interval_s=scalars.seconds(steps[3]) or 0,
+        **rest,
+    )
 
 
 def _alias(fields: Values) -> Alias:

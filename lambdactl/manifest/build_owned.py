@@ -1,21 +1,17 @@
-"""Normalised values -> what only a deployment needs: the ``resources`` section and releases."""
+"""Normalised values -> the ``resources`` section of the model."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 from lambdactl.errors import Location
-from lambdactl.manifest import scalars
 from lambdactl.manifest.build import Locate, Values
 from lambdactl.manifest.document import Node
-from lambdactl.manifest.features import Alias
 from lambdactl.manifest.owned import (
     Bucket,
     Index,
     Queue,
-    Release,
     Resources,
     Stream,
     Table,
@@ -24,8 +20,6 @@ from lambdactl.manifest.owned import (
 from lambdactl.manifest.owned_rules import is_fifo, key_attributes
 
 T = TypeVar("T")
-
-_STRATEGY = re.compile(r"(linear|canary) +([0-9.]+)% +(?:every|for) +([0-9dhms]+)")
 
 
 def resources(values: Values, document: Node, locate: Locate) -> Resources:
@@ -139,30 +133,3 @@ def _stream(key: str, fields: Values, where: Location | None) -> Stream:
         tags=fields.get("tags", {}),
         where=where,
     )
-
-
-def release(fields: str | Values) -> Release | None:
-    """A function's ``release``; None for ``none``."""
-    if isinstance(fields, str) or "alias" not in fields:
-        return None
-    rest: dict[str, Any] = {
-        "alarms": tuple(fields.get("alarms", ())),
-        "smoke": fields.get("smoke"),
-    }
-    steps = _STRATEGY.fullmatch(fields.get("strategy", "all-at-once"))
-    if steps is None:
-        return Release(fields["alias"], **rest)
-    return Release(
-        fields["alias"],
-        strategy="linear" if steps[1] == "linear" else "canary",
-        percent=float(steps[2]),
-        interval_s=scalars.seconds(steps[3]) or 0,
-        **rest,
-    )
-
-
-def with_released(aliases: Mapping[str, Alias], wanted: Release | None) -> Mapping[str, Alias]:
-    """``aliases``, and the one that a release moves."""
-    if wanted is None or wanted.alias in aliases:
-        return aliases
-    return {**aliases, wanted.alias: Alias("latest")}
