@@ -14,6 +14,7 @@ from lambdactl.deploy.naming import Naming
 from lambdactl.manifest.model import App
 from tests.deploy.gateway import api_of, broken_off, brought, settled
 from tests.deploy.steps import deployed, destroyed
+from tests.deploy.strict_gateway import strict
 
 pytestmark = pytest.mark.aws
 
@@ -57,6 +58,17 @@ apis:
             response_parameters: {"200": {"append:header.y": "2"}}
 """
 )
+
+
+@pytest.fixture(params=["moto", "strict"])
+def endpoint(request: pytest.FixtureRequest, aws: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An API Gateway that takes everything, and one that takes what AWS's takes."""
+    if request.param == "moto":
+        yield aws
+        return
+    with strict(aws) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        yield url
 
 
 @pytest.fixture
@@ -128,12 +140,15 @@ CHANGES: list[tuple[str, str, str]] = [
     ("authorizer: iam", "authorizer: none", "routes.ANY /signed.authorizer"),
     ("authorizer: checks, ", "authorizer: none, ", "routes.GET /legacy.authorizer"),
     ("path: /legacy", "path: /older", "routes.GET /older"),
+    (', size: "4"', "", "variables.size"),
+    ('throttles: {"GET /pets/{id}": {rate: 2.5, burst: 4}}', "", "throttles.GET /pets/{id}"),
     ("stage: v1", "stage: v2", "stage"),
     ("      throttle: {rate: 101, burst: 50}\n", "", "throttles.*"),
 ]
 """What is replaced in the manifest, by what, and a path that changes."""
 
 
+@pytest.mark.usefixtures("endpoint")
 def test_each_change_is_one_update(context_for: Callable[..., Context]) -> None:
     text = WHOLE
     context = context_for(text)
@@ -165,6 +180,27 @@ def test_routes_that_do_the_same_share_an_integration(
     brought(context, "http_api")
     (integration,) = client(context).get_integrations(ApiId=only(context)["ApiId"])["Items"]
     assert integration["IntegrationUri"].endswith(":function:pets")
+
+
+def test_an_authorizer_that_no_route_got_is_found_again(
+    context_for: Callable[..., Context], aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with strict(aws) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        context = context_for(WHOLE)
+        tags = context.naming.tags()
+        id_ = client(context).create_api(Name="shop-front", ProtocolType="HTTP", Tags=tags)["ApiId"]
+        left = client(context).create_authorizer(
+            ApiId=id_,
+            Name="tokens",
+            AuthorizerType="JWT",
+            IdentitySource=["$request.header.Other"],
+            JwtConfiguration={"Issuer": "https://other.example.com", "Audience": ["x"]},
+        )["AuthorizerId"]
+        brought(context, "http_api")
+        assert routes(context, id_)["GET /pets/{id}"]["AuthorizerId"] == left
+        found = client(context).get_authorizers(ApiId=id_)["Items"]
+        assert {one["Name"] for one in found} == {"tokens", "checks"}
 
 
 def test_what_was_changed_by_hand_is_drift(context_for: Callable[..., Context]) -> None:
@@ -206,6 +242,7 @@ def test_an_api_that_leaves_the_manifest_is_owned_until_it_goes(
     assert list(kinds()["http_api"].owned(context, ())) == []
 
 
+@pytest.mark.usefixtures("endpoint")
 def test_whatever_call_is_the_last_one_the_next_deployment_completes(
     context_for: Callable[..., Context],
 ) -> None:

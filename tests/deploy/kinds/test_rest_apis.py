@@ -17,6 +17,7 @@ from lambdactl.manifest.model import App
 from lambdactl.manifest.routes import apis_of
 from tests.deploy.gateway import api_of, broken_off, brought, settled
 from tests.deploy.steps import deployed, destroyed
+from tests.deploy.strict_gateway import strict
 
 pytestmark = pytest.mark.aws
 
@@ -121,6 +122,17 @@ functions:
           validator: {{body: true}}
           request_models: {{application/json: Pet}}
 """
+
+
+@pytest.fixture(params=["moto", "strict"])
+def endpoint(request: pytest.FixtureRequest, aws: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An API Gateway that takes everything, and one that takes what AWS's takes."""
+    if request.param == "moto":
+        yield aws
+        return
+    with strict(aws) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        yield url
 
 
 @pytest.fixture
@@ -270,6 +282,7 @@ CHANGES: list[tuple[str, str, str, bool]] = [
 """What is replaced in the manifest, by what, a path that changes, whether it is deployed."""
 
 
+@pytest.mark.usefixtures("endpoint")
 def test_each_change_is_one_update(context_for: Callable[..., Context]) -> None:
     text = PATCHABLE
     context = context_for(text)

@@ -14,6 +14,7 @@ from lambdactl.deploy.naming import Naming
 from lambdactl.manifest.model import App
 from tests.deploy.gateway import api_of, broken_off, brought, settled
 from tests.deploy.steps import destroyed
+from tests.deploy.strict_gateway import strict
 
 pytestmark = pytest.mark.aws
 
@@ -49,6 +50,17 @@ functions:
       - websocket: {route: say, response: true}
       - websocket: {route: $default}
 """
+
+
+@pytest.fixture(params=["moto", "strict"])
+def endpoint(request: pytest.FixtureRequest, aws: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An API Gateway that takes everything, and one that takes what AWS's takes."""
+    if request.param == "moto":
+        yield aws
+        return
+    with strict(aws) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        yield url
 
 
 @pytest.fixture
@@ -114,6 +126,7 @@ CHANGES = [
 """What is replaced in the manifest, by what, and a path that changes."""
 
 
+@pytest.mark.usefixtures("endpoint")
 def test_each_change_is_one_update(context_for: Callable[..., Context]) -> None:
     text = WHOLE
     context = context_for(text)
