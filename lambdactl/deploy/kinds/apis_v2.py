@@ -331,7 +331,10 @@ def _new_authorizer(client: Any, api_id: str, arguments: Mapping[str, Any]) -> s
     it."""
     from botocore.exceptions import ClientError
 
-    given = {name: value for name, value in arguments.items() if value != []}
+    # Where it is without a source of identity, botocore still wants to be told so.
+    given = {
+        name: value for name, value in arguments.items() if value != [] or name == "IdentitySource"
+    }
     try:
         return str(client.create_authorizer(ApiId=api_id, **given)["AuthorizerId"])
     except ClientError as error:
