@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import boto3
+import botocore.loaders
+import botocore.session
 import pytest
 
 from lambdactl import manifest
@@ -84,10 +86,21 @@ def clock() -> TestClock:
     return TestClock()
 
 
+_loader = botocore.loaders.create_loader()
+
+
+def session() -> boto3.Session:
+    """As ``boto3.Session()``, but AWS's descriptions of its services are read once for all tests:
+    that takes longer than most of them."""
+    made = botocore.session.Session()
+    made.register_component("data_loader", _loader)
+    return boto3.Session(botocore_session=made, region_name=REGION)
+
+
 @pytest.fixture
 def account(aws: str, clock: TestClock) -> Account:
     """The account, in :data:`REGION`."""
-    return Account(boto3.Session(region_name=REGION), clock)
+    return Account(session(), clock)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from lambdactl.artifacts.builds import Built
@@ -22,7 +21,7 @@ from lambdactl.errors import TakenError, UserError
 from lambdactl.execution.containers.engine import Engine, close, connect
 from lambdactl.manifest.model import App
 from tests.deploy.archives import artifact_of
-from tests.deploy.conftest import REGION, TestClock
+from tests.deploy.conftest import REGION, TestClock, session
 from tests.deploy.lambda_service import service
 from tests.execution.containers.registries import Registry, make, unique
 
@@ -230,7 +229,7 @@ def test_an_image_is_pushed_into_a_repository_of_ours(
         try:
             lambda_.registry = registry.host
             monkeypatch.setenv("AWS_ENDPOINT_URL", lambda_.url)
-            account = Account(boto3.Session(region_name=REGION), clock)
+            account = Account(session(), clock)
             app = app_of(IMAGE.replace("REFERENCE", f"{name}:1"))
             told: list[str] = []
             naming = Naming(app, account.partition, account.region, account.id)

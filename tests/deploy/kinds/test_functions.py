@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from lambdactl.artifacts.builds import Built
@@ -23,7 +22,7 @@ from lambdactl.deploy.naming import Naming
 from lambdactl.errors import AwsError, UserError
 from lambdactl.manifest.model import App
 from tests.deploy.archives import artifact_of
-from tests.deploy.conftest import REGION, TestClock
+from tests.deploy.conftest import TestClock, session
 from tests.deploy.lambda_service import Service, service
 
 pytestmark = pytest.mark.aws
@@ -115,7 +114,7 @@ def faithful(
     tmp_path: Path,
 ) -> Deployer:
     """A deployer to a Lambda that tells everything."""
-    account = Account(boto3.Session(region_name=REGION), clock)
+    account = Account(session(), clock)
     return Deployer(account, app_of, tmp_path)
 
 

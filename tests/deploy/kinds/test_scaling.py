@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 
 from lambdactl.artifacts.builds import Built
@@ -17,7 +16,7 @@ from lambdactl.deploy.model import Context, Resource, resolve
 from lambdactl.deploy.naming import Naming
 from lambdactl.manifest.model import App
 from tests.deploy.archives import artifact_of
-from tests.deploy.conftest import REGION, TestClock
+from tests.deploy.conftest import TestClock, session
 from tests.deploy.lambda_service import service
 
 pytestmark = pytest.mark.aws
@@ -40,7 +39,7 @@ functions:
 def account(aws: str, clock: TestClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     with service(aws) as found:
         monkeypatch.setenv("AWS_ENDPOINT_URL", found.url)
-        made = Account(boto3.Session(region_name=REGION), clock)
+        made = Account(session(), clock)
         made.client("iam").create_role(RoleName="given", AssumeRolePolicyDocument="{}")
         yield made
 
