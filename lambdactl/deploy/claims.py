@@ -9,9 +9,7 @@ Manager beside the lock, and goes when the tags are there
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterator
 
 from lambdactl.deploy.faults import allowed
 from lambdactl.deploy.model import Context
@@ -19,9 +17,8 @@ from lambdactl.deploy.model import Context
 _NOT_FOUND = "ParameterNotFound"
 
 
-@contextlib.contextmanager
-def claim(context: Context, address: str) -> Iterator[None]:
-    """Hold a claim on ``address`` while the block makes it. What breaks off leaves the claim."""
+def claim(context: Context, address: str) -> None:
+    """Note that ``address`` is about to be made."""
     context.account.client("ssm").put_parameter(
         Name=_name(context, address),
         Value=address,
@@ -29,11 +26,10 @@ def claim(context: Context, address: str) -> Iterator[None]:
         Description="lambdactl is making this",
         Overwrite=True,
     )
-    yield
-    release(context, address)
 
 
 def release(context: Context, address: str) -> None:
+    """It has its tags now, or isn't made; no note is no error."""
     with allowed(_NOT_FOUND):
         context.account.client("ssm").delete_parameter(Name=_name(context, address))
 

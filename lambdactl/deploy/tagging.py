@@ -17,6 +17,7 @@ from lambdactl.deploy.model import HASH, SERVICE, STAGE, Context, Resource
 PREFIX = "lambdactl:"
 """How keys of tags begin that are lambdactl's own."""
 _NOT_THE_USERS = (PREFIX, "aws:")
+_UNFINISHED = "-"
 _SERVICES = (
     "config:config-rule",
     "dynamodb",
@@ -42,8 +43,10 @@ def owner(tags: Mapping[str, str]) -> tuple[str, str] | None:
 
 
 def deployed(tags: Mapping[str, str]) -> str | None:
-    """The digest of what it was last deployed as."""
-    return tags.get(HASH)
+    """The digest of what it was last deployed as; None: it is not known, or work on it broke
+    off."""
+    found = tags.get(HASH)
+    return found if found != _UNFINISHED else None
 
 
 def users(tags: Mapping[str, str]) -> dict[str, str]:
@@ -51,20 +54,22 @@ def users(tags: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in tags.items() if not key.startswith(_NOT_THE_USERS)}
 
 
-def of(
-    context: Context, resource: Resource, more: Mapping[str, str] | None = None
-) -> dict[str, str]:
+def of(context: Context, resource: Resource) -> dict[str, str]:
     """All tags that ``resource`` has when it is as it should be."""
     given = resource.properties.get("tags") or {}
-    return {**given, **(more or {}), **context.naming.tags(resource.digest)}
+    return {**given, **context.naming.tags(resource.digest)}
 
 
 def begun(context: Context, resource: Resource) -> dict[str, str]:
-    """The tags of something that takes more than one call to make. The digest comes last: until
-    then it is not what it was deployed as."""
-    tags = of(context, resource)
-    del tags[HASH]
-    return tags
+    """The tags of something that takes more than one call to make or change, before the last: it
+    is not what it was deployed as, and whoever finds it so has to finish it."""
+    return {**of(context, resource), HASH: _UNFINISHED}
+
+
+def unfinished(properties: Iterable[str]) -> dict[str, Any]:
+    """What stands for properties while work on something broke off: none of them is as it should
+    be, whatever it is, so that a plan has a step that finishes it."""
+    return dict.fromkeys(properties, "unfinished")
 
 
 def gone(live: Mapping[str, str], wanted: Mapping[str, Any]) -> list[str]:

@@ -34,19 +34,14 @@ class Bucket:
         if owner is None and claims.claimed(context, f"{self.name}:{name}"):
             owner = context.naming.owner
         hash_ = tagging.deployed(tags)
-        properties: dict[str, Any] = {}
-        # Without a hash its making broke off: then nothing of it is as it should be.
+        properties = tagging.unfinished(("versioned", "force_delete"))
         if owner == context.naming.owner and hash_ is not None:
-            versioning = context.account.client("s3").get_bucket_versioning(Bucket=name)
-            properties = {
-                "versioned": versioning.get("Status") == "Enabled",
-                "force_delete": tags.get(_FORCE) == "true",
-                "tags": tagging.users(tags),
-            }
+            properties["versioned"] = _versioned(context, name)
+            properties["force_delete"] = tags.get(_FORCE) == "true"
         return Live(
             kind=self.name,
             name=name,
-            properties=properties,
+            properties={**properties, "tags": tagging.users(tags)},
             outputs=_outputs(context, name),
             owner=owner,
             hash=hash_,
@@ -62,46 +57,48 @@ class Bucket:
         configuration: dict[str, Any] = {"Tags": tags}
         if context.account.region != _NO_CONSTRAINT:
             configuration["LocationConstraint"] = context.account.region
-        with claims.claim(context, resource.address):
-            try:
-                context.account.client("s3").create_bucket(
-                    Bucket=resource.name, CreateBucketConfiguration=configuration
-                )
-            except Exception as error:
-                if code(error) == "BucketAlreadyExists":
-                    claims.release(context, resource.address)
-                    raise _taken(resource) from error
-                if code(error) != "BucketAlreadyOwnedByYou":
-                    raise
+        claims.claim(context, resource.address)
+        try:
+            context.account.client("s3").create_bucket(
+                Bucket=resource.name, CreateBucketConfiguration=configuration
+            )
+        except Exception as error:
+            live = None
+            if code(error) == "BucketAlreadyOwnedByYou":
                 live = self.read(context, resource.name)
-                if live is None or live.owner != context.naming.owner:
-                    raise
-            self._finish(context, resource, versioning=resource.properties["versioned"])
+            if live is None or live.owner != context.naming.owner:
+                claims.release(context, resource.address)
+            if code(error) == "BucketAlreadyExists":
+                raise _taken(resource) from error
+            if live is None or live.owner != context.naming.owner:
+                raise
+        self._put(context, resource, claimed=True)
         context.account.forget("tagged", "buckets")
         return _outputs(context, resource.name)
 
     def update(
         self, context: Context, resource: Resource, live: Live, changed: frozenset[str]
     ) -> Mapping[str, str]:
-        was = live.properties.get("versioned", False)
-        self._finish(context, resource, versioning=was != resource.properties["versioned"])
-        if live.hash is None:
-            claims.release(context, resource.address)
+        self._put(context, resource, claimed=live.hash is None)
         return live.outputs
 
-    def _finish(self, context: Context, resource: Resource, *, versioning: bool) -> None:
-        """:param versioning: whether to turn it on or off."""
+    def _put(self, context: Context, resource: Resource, *, claimed: bool) -> None:
+        """:param claimed: its making may have broken off."""
         s3 = context.account.client("s3")
-        wanted = resource.properties
-        if versioning:
-            status = "Enabled" if wanted["versioned"] else "Suspended"
-            s3.put_bucket_versioning(
-                Bucket=resource.name, VersioningConfiguration={"Status": status}
-            )
+        name, wanted = resource.name, resource.properties
         more = {_FORCE: "true"} if wanted["force_delete"] else {}
-        # This replaces all tags that there are.
-        tags = tagging.pairs(tagging.of(context, resource, more))
-        s3.put_bucket_tagging(Bucket=resource.name, Tagging={"TagSet": tags})
+
+        def tag(tags: Mapping[str, str]) -> None:
+            # This replaces all tags that there are.
+            s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tagging.pairs({**tags, **more})})
+
+        tag(tagging.begun(context, resource))
+        if claimed:
+            claims.release(context, resource.address)
+        if wanted["versioned"] != _versioned(context, name):
+            status = "Enabled" if wanted["versioned"] else "Suspended"
+            s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": status})
+        tag(tagging.of(context, resource))
 
     def delete(self, context: Context, live: Live) -> None:
         """:raises AwsError: it has objects, and nobody said that they may go."""
@@ -154,6 +151,11 @@ def _tags(context: Context, name: str) -> dict[str, str] | None:
             return {}
         raise
     return tagging.mapping(answer["TagSet"])
+
+
+def _versioned(context: Context, name: str) -> bool:
+    answer = context.account.client("s3").get_bucket_versioning(Bucket=name)
+    return bool(answer.get("Status") == "Enabled")
 
 
 def _buckets(context: Context) -> frozenset[str]:

@@ -33,14 +33,19 @@ class LogGroup:
         if group is None:
             return None
         tags = _tags(context, name)
-        managed = _mine(context, tags) or _asked(context, name)
+        mine = _mine(context, tags)
+        hash_ = tagging.deployed(tags) if mine else None
+        days = group.get("retentionInDays") if mine or _asked(context, name) else None
+        found: dict[str, Any] = {"retention_days": days}
+        if mine and hash_ is None:
+            found = tagging.unfinished(found)
         return Live(
             kind=self.name,
             name=name,
-            properties={"retention_days": group.get("retentionInDays") if managed else None},
+            properties=found,
             outputs={"arn": _arn(context, name), "name": name},
             owner=context.naming.owner,
-            hash=tagging.deployed(tags) if _mine(context, tags) else None,
+            hash=hash_,
         )
 
     def owned(self, context: Context, functions: Iterable[str]) -> Iterable[str]:
@@ -83,12 +88,14 @@ class LogGroup:
                 hint="leave `logging.retention` out, or take another `logging.group`",
             )
         logs = context.account.client("logs")
+        arn = _arn(context, name)
+        if mine and tagging.deployed(tags) is not None:
+            logs.tag_resource(resourceArn=arn, tags=tagging.begun(context, resource))
         if days:
             logs.put_retention_policy(logGroupName=name, retentionInDays=days)
         else:
             logs.delete_retention_policy(logGroupName=name)
         if mine:
-            arn = _arn(context, name)
             logs.tag_resource(resourceArn=arn, tags=tagging.of(context, resource))
             context.account.forget(f"log group tags:{name}")
 

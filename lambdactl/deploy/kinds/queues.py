@@ -37,13 +37,17 @@ class Queue:
             url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
             attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
             tags = sqs.list_queue_tags(QueueUrl=url).get("Tags", {})
+            hash_ = tagging.deployed(tags)
+            found = _read(attributes["Attributes"])
+            if hash_ is None:
+                found = tagging.unfinished(found)
             return Live(
                 kind=self.name,
                 name=name,
-                properties={**_read(attributes["Attributes"]), "tags": tagging.users(tags)},
+                properties={**found, "tags": tagging.users(tags)},
                 outputs=_outputs(context, name, url),
                 owner=tagging.owner(tags),
-                hash=tagging.deployed(tags),
+                hash=hash_,
             )
         return None
 
@@ -76,6 +80,7 @@ class Queue:
         sqs = context.account.client("sqs")
         url, wanted = live.outputs["url"], resource.properties
         attributes = _attributes({key: wanted[key] for key in changed if key != "tags"})
+        sqs.tag_queue(QueueUrl=url, Tags=tagging.begun(context, resource))
         if attributes:
             sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
         if attributes.get("KmsMasterKeyId") == "":

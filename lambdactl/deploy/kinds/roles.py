@@ -36,13 +36,14 @@ class Role:
             role = iam.get_role(RoleName=name)["Role"]
             tags = tagging.mapping(role.get("Tags", ()))
             owner = tagging.owner(tags)
-            # What is somebody else's is not looked into. Without a hash its making broke off: then
-            # nothing of it is as it should be.
-            whole = owner == context.naming.owner and tagging.deployed(tags) is not None
+            properties = tagging.unfinished(("trust", "policy", "managed", "boundary"))
+            # What is somebody else's is not looked into.
+            if owner == context.naming.owner and tagging.deployed(tags) is not None:
+                properties = _properties(iam, role)
             return Live(
                 kind=self.name,
                 name=name,
-                properties=_properties(iam, role) if whole else {},
+                properties=properties,
                 outputs=_outputs(role),
                 owner=owner,
                 hash=tagging.deployed(tags),
@@ -72,13 +73,18 @@ class Role:
             if live is None or live.owner != context.naming.owner:
                 raise
             return self.update(context, resource, live, frozenset(wanted))
-        nothing = Live(self.name, resource.name, {}, _outputs(role))
-        missing = frozenset(key for key in ("policy", "managed") if wanted[key])
-        return self.update(context, resource, nothing, missing)
+        self._put(context, resource, frozenset(key for key in ("policy", "managed") if wanted[key]))
+        return _outputs(role)
 
     def update(
         self, context: Context, resource: Resource, live: Live, changed: frozenset[str]
     ) -> Mapping[str, str]:
+        begun = tagging.pairs(tagging.begun(context, resource))
+        context.account.client("iam").tag_role(RoleName=resource.name, Tags=begun)
+        self._put(context, resource, changed)
+        return live.outputs
+
+    def _put(self, context: Context, resource: Resource, changed: frozenset[str]) -> None:
         iam = context.account.client("iam")
         name, wanted = resource.name, resource.properties
         if "trust" in changed:
@@ -108,7 +114,6 @@ class Role:
                 with allowed("NoSuchEntity"):
                     iam.detach_role_policy(RoleName=name, PolicyArn=arn)
         iam.tag_role(RoleName=name, Tags=tagging.pairs(tagging.of(context, resource)))
-        return live.outputs
 
     def delete(self, context: Context, live: Live) -> None:
         """Policies that somebody else has put into it go too: a role with policies can't go

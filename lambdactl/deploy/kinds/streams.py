@@ -36,18 +36,14 @@ class Stream:
         owner, hash_ = tagging.owner(tags), tagging.deployed(tags)
         if owner is None and claims.claimed(context, f"{self.name}:{name}"):
             owner = context.naming.owner
-        properties: dict[str, Any] = {}
-        # Without a hash its making broke off: then nothing of it is as it should be.
+        properties = tagging.unfinished(("shards", "retention_h"))
         if owner == context.naming.owner and hash_ is not None:
-            properties = {
-                "shards": _shards(stream),
-                "retention_h": stream["RetentionPeriodHours"],
-                "tags": tagging.users(tags),
-            }
+            properties["shards"] = _shards(stream)
+            properties["retention_h"] = stream["RetentionPeriodHours"]
         return Live(
             kind=self.name,
             name=name,
-            properties=properties,
+            properties={**properties, "tags": tagging.users(tags)},
             outputs=_outputs(context, name),
             owner=owner,
             hash=hash_,
@@ -70,41 +66,47 @@ class Stream:
                 "StreamModeDetails": {"StreamMode": "PROVISIONED"},
                 "ShardCount": shards,
             }
-        with claims.claim(context, resource.address):
-            try:
-                context.account.client("kinesis").create_stream(
-                    StreamName=resource.name, Tags=tagging.begun(context, resource), **capacity
-                )
-            except Exception as error:
-                if code(error) != "ResourceInUseException":
-                    raise
-                live = self.read(context, resource.name)
-                if live is None:
-                    _wait_until_gone(context, resource.name)
-                    return self.create(context, resource)
-                if live.owner != context.naming.owner:
-                    claims.release(context, resource.address)
-                    raise
-            self._finish(context, resource, {})
+        claims.claim(context, resource.address)
+        try:
+            context.account.client("kinesis").create_stream(
+                StreamName=resource.name, Tags=tagging.begun(context, resource), **capacity
+            )
+        except Exception as error:
+            live = self.read(context, resource.name)
+            ours = live is not None and live.owner == context.naming.owner
+            if not ours:
+                claims.release(context, resource.address)
+            if code(error) != "ResourceInUseException" or (live is not None and not ours):
+                raise
+            if live is None:
+                # It is on its way out still.
+                _wait_until_gone(context, resource.name)
+                return self.create(context, resource)
+        self._put(context, resource, {}, claimed=True)
         context.account.forget("tagged")
         return _outputs(context, resource.name)
 
     def update(
         self, context: Context, resource: Resource, live: Live, changed: frozenset[str]
     ) -> Mapping[str, str]:
-        self._finish(context, resource, live.properties.get("tags", {}))
-        if live.hash is None:
-            claims.release(context, resource.address)
+        self._put(context, resource, live.properties["tags"], claimed=live.hash is None)
         return live.outputs
 
-    def _finish(self, context: Context, resource: Resource, tags: Mapping[str, str]) -> None:
+    def _put(
+        self, context: Context, resource: Resource, tags: Mapping[str, str], *, claimed: bool
+    ) -> None:
         """All that differs from what there is; the digest last.
 
         :param tags: the user's that there are.
+        :param claimed: its making may have broken off.
         """
+        kinesis = context.account.client("kinesis")
+        begun = tagging.begun(context, resource)
+        kinesis.add_tags_to_stream(StreamName=resource.name, Tags=begun)
+        if claimed:
+            claims.release(context, resource.address)
         name, wanted = resource.name, resource.properties
         _scale(context, name, wanted["shards"])
-        kinesis = context.account.client("kinesis")
         stream = _described(context, name) or {}
         hours = {"StreamName": name, "RetentionPeriodHours": wanted["retention_h"]}
         if stream["RetentionPeriodHours"] < wanted["retention_h"]:

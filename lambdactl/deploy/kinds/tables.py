@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from lambdactl.deploy import tagging
 from lambdactl.deploy.faults import allowed, code
-from lambdactl.deploy.model import Context, Live, Resource
+from lambdactl.deploy.model import HASH, Context, Live, Resource
 from lambdactl.deploy.waiting import until
 
 _GONE = "ResourceNotFoundException"
@@ -33,18 +33,16 @@ class Table:
         if table is None or table["TableStatus"] == "DELETING":
             return None
         dynamodb = context.account.client("dynamodb")
-        tags: dict[str, str] = {}
-        with allowed(_GONE):
-            pages = dynamodb.get_paginator("list_tags_of_resource")
-            for page in pages.paginate(ResourceArn=table["TableArn"]):
-                tags |= tagging.mapping(page["Tags"])
+        tags = _tags(dynamodb, table["TableArn"])
         owner, hash_ = tagging.owner(tags), tagging.deployed(tags)
         properties: dict[str, Any] = {}
         if owner == context.naming.owner:
-            properties = {**_properties(dynamodb, table), "tags": tagging.users(tags)}
+            properties = _properties(dynamodb, table)
             if hash_ is None:
-                # Its making broke off: keys can't change, and nothing else is as it should be.
-                properties = {key: properties[key] for key in self.replaced_by}
+                # Keys can't change, so they are right even where work on it broke off.
+                keys = {key: properties[key] for key in self.replaced_by}
+                properties = {**tagging.unfinished(properties), **keys}
+            properties["tags"] = tagging.users(tags)
         return Live(
             kind=self.name,
             name=name,
@@ -67,7 +65,7 @@ class Table:
                 BillingMode="PAY_PER_REQUEST",
                 StreamSpecification=_stream(wanted["stream"]),
                 DeletionProtectionEnabled=wanted["protected"],
-                Tags=tagging.pairs(tagging.begun(context, resource)),
+                Tags=tagging.pairs({**wanted["tags"], **context.naming.tags()}),
                 **_given(GlobalSecondaryIndexes=[*_indexes(wanted["indexes"])]),
             )
         except Exception as error:
@@ -82,7 +80,7 @@ class Table:
             return self.update(context, resource, live, frozenset(wanted))
         context.account.forget("tagged")
         _wait(context, resource.name)
-        self._finish(context, resource, {})
+        self._finish(context, resource, {"tags": wanted["tags"]})
         return _outputs(_described(context, resource.name) or {})
 
     def update(
@@ -94,6 +92,9 @@ class Table:
         # What there is now: a change that broke off may have been done in part.
         table = _described(context, name) or {}
         before = _properties(dynamodb, table)
+        # moto keeps every value that a tag has ever had, so the digest is taken away, not replaced.
+        gone = [HASH, *tagging.gone(live.properties["tags"], wanted["tags"])]
+        dynamodb.untag_resource(ResourceArn=table["TableArn"], TagKeys=gone)
         if before["billing"] != wanted["billing"]:
             _change(context, name, BillingMode="PAY_PER_REQUEST")
         if before["protected"] != wanted["protected"]:
@@ -105,10 +106,7 @@ class Table:
             if wanted["stream"] is not None:
                 _change(context, name, StreamSpecification=_stream(wanted["stream"]))
         self._change_indexes(context, resource, before["indexes"])
-        self._finish(context, resource, before)
-        gone = tagging.gone(live.properties.get("tags", {}), wanted["tags"])
-        if gone:
-            dynamodb.untag_resource(ResourceArn=table["TableArn"], TagKeys=gone)
+        self._finish(context, resource, {**before, "tags": live.properties["tags"]})
         return _outputs(_described(context, name) or {})
 
     def _change_indexes(
@@ -146,9 +144,10 @@ class Table:
                 )
         if before.get("point_in_time_recovery", False) != wanted["point_in_time_recovery"]:
             _set_recovery(context, name, wanted["point_in_time_recovery"])
+        tags = {key: tag for key, tag in wanted["tags"].items() if before["tags"].get(key) != tag}
         dynamodb.tag_resource(
             ResourceArn=context.naming.arn("dynamodb", f"table/{name}"),
-            Tags=tagging.pairs(tagging.of(context, resource)),
+            Tags=tagging.pairs({**tags, HASH: resource.digest}),
         )
 
     def delete(self, context: Context, live: Live) -> None:
@@ -173,6 +172,23 @@ def _described(context: Context, name: str) -> dict[str, Any] | None:
         ]
         return found
     return None
+
+
+def _tags(dynamodb: Any, arn: str) -> dict[str, str]:
+    tags: dict[str, str] = {}
+    after: dict[str, str] = {}
+    seen: set[str] = set()
+    with allowed(_GONE):
+        while True:
+            page = dynamodb.list_tags_of_resource(ResourceArn=arn, **after)
+            tags |= tagging.mapping(page["Tags"])
+            token = page.get("NextToken")
+            # moto turns in circles where a tag was set twice.
+            if not token or token in seen:
+                break
+            seen.add(token)
+            after = {"NextToken": token}
+    return tags
 
 
 def _outputs(table: Mapping[str, Any]) -> dict[str, str]:

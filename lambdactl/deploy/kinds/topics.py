@@ -28,21 +28,17 @@ class Topic:
         with allowed(*_GONE):
             attributes = sns.get_topic_attributes(TopicArn=arn)["Attributes"]
             tags = tagging.mapping(sns.list_tags_for_resource(ResourceArn=arn)["Tags"])
-            fifo = attributes.get("FifoTopic") == "true"
+            hash_ = tagging.deployed(tags)
+            found = _read(attributes)
+            if hash_ is None:
+                found = tagging.unfinished(found)
             return Live(
                 kind=self.name,
                 name=name,
-                properties={
-                    "display_name": attributes.get("DisplayName") or None,
-                    "deduplication": attributes.get("ContentBasedDeduplication") == "true"
-                    if fifo
-                    else None,
-                    "kms_key": attributes.get("KmsMasterKeyId") or None,
-                    "tags": tagging.users(tags),
-                },
+                properties={**found, "tags": tagging.users(tags)},
                 outputs={"arn": arn, "name": name},
                 owner=tagging.owner(tags),
-                hash=tagging.deployed(tags),
+                hash=hash_,
             )
         return None
 
@@ -75,6 +71,7 @@ class Topic:
     ) -> Mapping[str, str]:
         sns = context.account.client("sns")
         arn, wanted = live.outputs["arn"], resource.properties
+        sns.tag_resource(ResourceArn=arn, Tags=tagging.pairs(tagging.begun(context, resource)))
         for name, value in _attributes({key: wanted[key] for key in changed}).items():
             sns.set_topic_attributes(TopicArn=arn, AttributeName=name, AttributeValue=value)
         gone = tagging.gone(live.properties["tags"], wanted["tags"])
@@ -94,6 +91,17 @@ KINDS = (Topic(),)
 
 def _arn(context: Context, name: str) -> str:
     return context.naming.arn("sns", name)
+
+
+def _read(attributes: Mapping[str, str]) -> dict[str, Any]:
+    deduplication = None
+    if attributes.get("FifoTopic") == "true":
+        deduplication = attributes.get("ContentBasedDeduplication") == "true"
+    return {
+        "display_name": attributes.get("DisplayName") or None,
+        "deduplication": deduplication,
+        "kms_key": attributes.get("KmsMasterKeyId") or None,
+    }
 
 
 def _attributes(wanted: Mapping[str, Any]) -> dict[str, str]:
