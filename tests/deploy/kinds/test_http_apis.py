@@ -7,11 +7,8 @@ from typing import Any
 
 import pytest
 
-from lambdactl.deploy.account import Account
 from lambdactl.deploy.kinds import kinds
 from lambdactl.deploy.model import Context
-from lambdactl.deploy.naming import Naming
-from lambdactl.manifest.model import App
 from tests.deploy.gateway import api_of, broken_off, brought, settled
 from tests.deploy.steps import deployed, destroyed
 from tests.deploy.strict_gateway import strict
@@ -58,26 +55,6 @@ apis:
             response_parameters: {"200": {"append:header.y": "2"}}
 """
 )
-
-
-@pytest.fixture(params=["moto", "strict"])
-def endpoint(request: pytest.FixtureRequest, aws: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """An API Gateway that takes everything, and one that takes what AWS's takes."""
-    if request.param == "moto":
-        yield aws
-        return
-    with strict(aws) as url:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        yield url
-
-
-@pytest.fixture
-def context_for(account: Account, app_of: Callable[..., App]) -> Callable[..., Context]:
-    def make(text: str, stage: str | None = None) -> Context:
-        app = app_of(text, stage=stage)
-        return Context(account, Naming(app, account.partition, account.region, account.id))
-
-    return make
 
 
 def client(context: Context) -> Any:
@@ -148,7 +125,7 @@ CHANGES: list[tuple[str, str, str]] = [
 """What is replaced in the manifest, by what, and a path that changes."""
 
 
-@pytest.mark.usefixtures("endpoint")
+@pytest.mark.usefixtures("gateways")
 def test_each_change_is_one_update(context_for: Callable[..., Context]) -> None:
     text = WHOLE
     context = context_for(text)
@@ -242,7 +219,7 @@ def test_an_api_that_leaves_the_manifest_is_owned_until_it_goes(
     assert list(kinds()["http_api"].owned(context, ())) == []
 
 
-@pytest.mark.usefixtures("endpoint")
+@pytest.mark.usefixtures("gateways")
 def test_whatever_call_is_the_last_one_the_next_deployment_completes(
     context_for: Callable[..., Context],
 ) -> None:

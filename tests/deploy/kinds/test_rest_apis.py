@@ -9,15 +9,11 @@ from typing import Any
 import pytest
 
 from lambdactl.deploy import planning
-from lambdactl.deploy.account import Account
 from lambdactl.deploy.kinds import kinds
 from lambdactl.deploy.model import Context
-from lambdactl.deploy.naming import Naming
-from lambdactl.manifest.model import App
 from lambdactl.manifest.routes import apis_of
 from tests.deploy.gateway import api_of, broken_off, brought, settled
 from tests.deploy.steps import deployed, destroyed
-from tests.deploy.strict_gateway import strict
 
 pytestmark = pytest.mark.aws
 
@@ -122,26 +118,6 @@ functions:
           validator: {{body: true}}
           request_models: {{application/json: Pet}}
 """
-
-
-@pytest.fixture(params=["moto", "strict"])
-def endpoint(request: pytest.FixtureRequest, aws: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """An API Gateway that takes everything, and one that takes what AWS's takes."""
-    if request.param == "moto":
-        yield aws
-        return
-    with strict(aws) as url:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        yield url
-
-
-@pytest.fixture
-def context_for(account: Account, app_of: Callable[..., App]) -> Callable[..., Context]:
-    def make(text: str, stage: str | None = None) -> Context:
-        app = app_of(text, stage=stage)
-        return Context(account, Naming(app, account.partition, account.region, account.id))
-
-    return make
 
 
 def client(context: Context) -> Any:
@@ -282,7 +258,7 @@ CHANGES: list[tuple[str, str, str, bool]] = [
 """What is replaced in the manifest, by what, a path that changes, whether it is deployed."""
 
 
-@pytest.mark.usefixtures("endpoint")
+@pytest.mark.usefixtures("gateways")
 def test_each_change_is_one_update(context_for: Callable[..., Context]) -> None:
     text = PATCHABLE
     context = context_for(text)

@@ -7,14 +7,10 @@ from typing import Any
 
 import pytest
 
-from lambdactl.deploy.account import Account
 from lambdactl.deploy.kinds import kinds
 from lambdactl.deploy.model import Context
-from lambdactl.deploy.naming import Naming
-from lambdactl.manifest.model import App
 from tests.deploy.gateway import api_of, broken_off, brought, settled
 from tests.deploy.steps import destroyed
-from tests.deploy.strict_gateway import strict
 
 pytestmark = pytest.mark.aws
 
@@ -50,26 +46,6 @@ functions:
       - websocket: {route: say, response: true}
       - websocket: {route: $default}
 """
-
-
-@pytest.fixture(params=["moto", "strict"])
-def endpoint(request: pytest.FixtureRequest, aws: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """An API Gateway that takes everything, and one that takes what AWS's takes."""
-    if request.param == "moto":
-        yield aws
-        return
-    with strict(aws) as url:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        yield url
-
-
-@pytest.fixture
-def context_for(account: Account, app_of: Callable[..., App]) -> Callable[..., Context]:
-    def make(text: str) -> Context:
-        app = app_of(text)
-        return Context(account, Naming(app, account.partition, account.region, account.id))
-
-    return make
 
 
 def client(context: Context) -> Any:
@@ -126,7 +102,7 @@ CHANGES = [
 """What is replaced in the manifest, by what, and a path that changes."""
 
 
-@pytest.mark.usefixtures("endpoint")
+@pytest.mark.usefixtures("gateways")
 def test_each_change_is_one_update(context_for: Callable[..., Context]) -> None:
     text = WHOLE
     context = context_for(text)
