@@ -1,7 +1,8 @@
 """Which parts of a function are lambdactl's: a URL, an alias, a setting that takes no tags itself.
 
 The function's own tags say so: ``lambdactl:url``, ``lambdactl:alias:live``. A part is marked
-before it is made and unmarked after it is gone, so whatever breaks off in between is found again.
+before it is made or changed, and unmarked after it is gone, so whatever breaks off in between is
+found again.
 What somebody else adds to a function has no mark, and stays
 (https://docs.aws.amazon.com/lambda/latest/dg/configuration-tags.html).
 """

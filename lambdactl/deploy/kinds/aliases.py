@@ -80,9 +80,11 @@ class Alias:
         context.account.forget(f"aliases:{function}/")
         if release is not None and str(resource.properties["version"]).isdigit():
             self._shift(context, resource, release)
+            # Only now: one that has gone back is not what was to be deployed.
+            mark(context, self.name, function, alias, resource.digest)
         else:
+            mark(context, self.name, function, alias, resource.digest)
             context.account.client("lambda").update_alias(**_wanted(resource))
-        mark(context, self.name, function, alias, resource.digest)
         context.account.forget(f"aliases:{function}/")
         return _outputs(context, function, alias)
 

@@ -107,13 +107,8 @@ class EventSource:
         if "qualifier" in changed:
             arguments["FunctionName"] = joined(function, properties["qualifier"])
         context.account.forget("event_sources")
-        if arguments:
-            lambda_.update_event_source_mapping(UUID=live.outputs["id"], **arguments)
         arn = live.outputs["arn"]
-        gone = sorted(set(live.properties["tags"]) - set(properties["tags"]))
-        if gone:
-            lambda_.untag_resource(Resource=arn, TagKeys=gone)
-        # Last, so that the hash is that of what is there.
+        # First: what breaks off after it is known as not being what it should be.
         lambda_.tag_resource(
             Resource=arn,
             Tags={
@@ -122,6 +117,11 @@ class EventSource:
                 NAME: resource.name,
             },
         )
+        gone = sorted(set(live.properties["tags"]) - set(properties["tags"]))
+        if gone:
+            lambda_.untag_resource(Resource=arn, TagKeys=gone)
+        if arguments:
+            lambda_.update_event_source_mapping(UUID=live.outputs["id"], **arguments)
         context.account.forget("event_sources")
         return live.outputs
 

@@ -74,8 +74,8 @@ class FunctionUrl:
         self, context: Context, resource: Resource, live: Live, changed: frozenset[str]
     ) -> Mapping[str, str]:
         function, qualifier = split(resource.name)
-        found = context.account.client("lambda").update_function_url_config(**_wanted(resource))
         mark(context, self.name, function, qualifier, resource.digest)
+        found = context.account.client("lambda").update_function_url_config(**_wanted(resource))
         return _outputs(found)
 
     def delete(self, context: Context, live: Live) -> None:

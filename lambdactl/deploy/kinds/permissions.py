@@ -86,8 +86,8 @@ class Permission:
         self, context: Context, resource: Resource, live: Live, changed: frozenset[str]
     ) -> Mapping[str, str]:
         owner, _, sid = resource.name.partition("/")
-        self._replace(context, owner, sid, resource.properties)
         _note(context, resource)
+        self._replace(context, owner, sid, resource.properties)
         return {}
 
     def delete(self, context: Context, live: Live) -> None:

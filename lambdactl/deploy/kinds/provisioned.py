@@ -64,8 +64,8 @@ class Provisioned:
         self, context: Context, resource: Resource, live: Live, changed: frozenset[str]
     ) -> Mapping[str, str]:
         function, qualifier = split(resource.name)
-        self._put(context, resource)
         mark(context, self.name, function, qualifier, resource.digest)
+        self._put(context, resource)
         return {}
 
     def delete(self, context: Context, live: Live) -> None:
