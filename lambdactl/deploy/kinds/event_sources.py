@@ -32,7 +32,8 @@ class EventSource:
     name: ClassVar[str] = "event_source"
     title: ClassVar[str] = "event source mapping"
     parent: ClassVar[str | None] = None
-    replaced_by: ClassVar[frozenset[str]] = shape.FIXED
+    # Whether a stream is another one may be known only when its table is there.
+    replaced_by: ClassVar[frozenset[str]] = shape.FIXED - {"source"}
     renews: ClassVar[frozenset[str]] = frozenset()
 
     def read(self, context: Context, name: str) -> Live | None:
@@ -103,6 +104,9 @@ class EventSource:
         function, _, _ = resource.name.partition("/")
         lambda_ = context.account.client("lambda")
         properties = resource.properties
+        if "source" in changed and properties["source"] != live.properties.get("source"):
+            self.delete(context, live)
+            return self.create(context, resource)
         arguments = shape.update(properties, changed & set(properties))
         if "qualifier" in changed:
             arguments["FunctionName"] = joined(function, properties["qualifier"])

@@ -360,6 +360,26 @@ def test_the_stream_of_a_table_that_is_there_is_found(sources: Sources) -> None:
     assert ":table/orders/stream/" in sources.only()["EventSourceArn"]
 
 
+def test_a_table_that_changes_keeps_its_mapping_and_another_stream_makes_another(
+    sources: Sources,
+) -> None:
+    stream = "arn:aws:dynamodb:eu-west-1:123456789012:table/orders/stream/%s"
+    text = "dynamodb: {table: '%s', starting_position: latest}"
+    sources.deploy(text % (stream % 1))
+    uuid = sources.only()["UUID"]
+    context = sources.context(text % (stream % 1))
+    kind = kinds()["event_source"]
+    (resource,) = sources.wanted(context)
+    live = kind.read(context, resource.name)
+    assert live is not None
+    # As a plan has it while the table changes: its stream is known only after that.
+    kind.update(context, resource, live, frozenset({"source"}))
+    assert sources.only()["UUID"] == uuid
+    assert sources.deploy(text % (stream % 2)) == ["update"]
+    assert sources.only()["UUID"] != uuid
+    assert sources.only()["EventSourceArn"] == stream % 2
+
+
 def test_a_table_without_a_stream_is_told(sources: Sources) -> None:
     context = sources.context()
     context.account.client("dynamodb").create_table(
