@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import sys
@@ -135,15 +136,46 @@ def plan(
 
 
 def build(app: App, names: tuple[str, ...], options: params.BuildOptions) -> Built:
-    """What is to be deployed. Only what has changed is built.
+    """What is to be deployed. Only what has changed is built, and nothing that Lambda takes from
+    where it is.
 
+    :raises ManifestError: a template has values that are not known here.
     :raises LambdactlError: something can't be built.
     """
+    from lambdactl.artifacts.builds import Built
     from lambdactl.cli import build as building
+    from lambdactl.deploy import code_upload
 
-    for name in names:
-        app.function(name)
-    return building.make(app, names, options, lines=False)
+    _refuse_stand_ins(app)
+    chosen = [app.function(name) for name in names] or list(app.functions.values())
+    there = {one.name for one in chosen if code_upload.is_there(one)}
+    if not there:
+        return building.make(app, names, options, lines=False)
+    left = {name: one for name, one in app.functions.items() if name not in there}
+    # Their layers are built all the same.
+    used = {layer for name in there for layer in app.functions[name].layers}
+    wanted = [
+        *(name for name in names if name in left),
+        *(one for one in app.layers if one in used),
+    ]
+    if not (wanted if names else (left or app.layers)):
+        return Built(())
+    wanted = wanted if names else []
+    return building.make(
+        dataclasses.replace(app, functions=left), tuple(wanted), options, lines=False
+    )
+
+
+def _refuse_stand_ins(app: App) -> None:
+    """What stands in for a value on this machine would be wrong in AWS."""
+    hint = "a deployment needs the value: --parameter-overrides, or `lambdactl convert` to write it"
+    unknown = [
+        dataclasses.replace(problem, severity="error", hint=problem.hint or hint)
+        for problem in app.warnings
+        if problem.code == "unresolved"
+    ]
+    if unknown:
+        raise errors.ManifestError(unknown)
 
 
 def interactive() -> bool:

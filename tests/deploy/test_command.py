@@ -534,3 +534,31 @@ Resources:
     found = boto3.client("lambda", region_name="eu-north-1").list_functions()["Functions"][0]
     assert found["FunctionName"] == "project-hello"
     assert found["Environment"]["Variables"] == {"WHERE": "eu-north-1 123456789012"}
+
+
+def test_what_only_stands_in_for_a_value_is_not_deployed(project: Project) -> None:
+    (project.folder / "lambdactl.yaml").unlink()
+    (project.folder / "template.yaml").write_text(
+        """\
+Transform: AWS::Serverless-2016-10-31
+Parameters: {Host: {Type: String}}
+Resources:
+  Hello:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: app.handler
+      Runtime: python3.13
+      CodeUri: src
+      Environment: {Variables: {HOST: !Ref Host}}
+"""
+    )
+    ended = project("deploy", "--yes")
+    assert ended.code == 2
+    assert "error: the value of the parameter `Host` is not known" in ended.stderr
+    assert "--parameter-overrides" in ended.stderr
+    assert project("diff").code == 2
+    assert functions() == []
+    assert project("deploy", "--yes", "--parameter-overrides", "Host=here").code == 0
+    found = boto3.client("lambda").get_function_configuration(FunctionName="Hello")
+    assert found["Environment"]["Variables"] == {"HOST": "here"}
+    assert project("destroy", "--yes").code == 0
