@@ -17,9 +17,9 @@ from lambdactl.artifacts.sizes import goes_through_s3, shown
 from lambdactl.deploy.model import Context
 from lambdactl.deploy.naming import Naming
 from lambdactl.errors import AwsError, UserError
-from lambdactl.manifest.model import App, Code
+from lambdactl.manifest.model import App, Code, Function
 
-__all__ = ["arguments", "bucket", "goes_through_s3", "image_source", "is_pushed", "s3_source"]
+__all__ = ["arguments", "bucket", "goes_through_s3", "is_pushed", "is_there", "source"]
 
 KEPT_DAYS = 1
 """How long S3 keeps what an upload that broke off has left."""
@@ -58,18 +58,22 @@ def repository(naming: Naming, function: str) -> str:
     return f"lambdactl/{service}/{words}"
 
 
+def is_there(function: Function) -> bool:
+    """Whether Lambda takes its code from where it is: an archive in S3, an image in ECR. Nothing of
+    it is built, and nothing uploaded."""
+    code = function.code
+    return code.kind == "s3" or (code.kind == "image" and bool(_ECR.match(code.image or "")))
+
+
 def is_pushed(artifact: Artifact) -> bool:
-    """Whether it is an image that Lambda can't take from where it is."""
-    return artifact.kind == "image" and not _ECR.match(artifact.image or "")
+    """Whether it is an image: it has to be in ECR before Lambda takes it."""
+    return artifact.kind == "image"
 
 
-def image_source(artifact: Artifact) -> str:
-    """What tells one image from another: its id, or the reference that the user has pushed."""
-    return artifact.sha256 if is_pushed(artifact) else _short(artifact.image or "")
-
-
-def s3_source(code: Code) -> str:
-    """What tells one archive in S3 from another: where it is."""
+def source(code: Code) -> str:
+    """What tells code that is there already from other code: where it is."""
+    if code.kind == "image":
+        return _short(code.image or "")
     text = f"s3://{code.bucket}/{code.key}"
     more = [f"versionId={code.version}"] if code.version else []
     if code.storage == "reference":
@@ -93,6 +97,8 @@ def arguments(
     :raises LambdactlError: it can't be uploaded.
     """
     code = app.functions[function].code
+    if code.kind == "image" and is_there(app.functions[function]):
+        return {"ImageUri": code.image}
     if code.kind == "s3":
         found = {
             "S3Bucket": code.bucket,
@@ -145,9 +151,6 @@ def _upload(context: Context, artifact: Artifact, name: str, key: str) -> None:
 
 
 def _image(context: Context, function: str, artifact: Artifact) -> str:
-    assert artifact.image is not None
-    if not is_pushed(artifact):
-        return artifact.image
     from lambdactl.deploy import image_push
 
     return image_push.push(context, artifact, repository(context.naming, function))

@@ -20,6 +20,7 @@ from lambdactl.deploy.naming import Naming
 from lambdactl.errors import TakenError, UserError
 from lambdactl.execution.containers.engine import Engine, close, connect
 from lambdactl.manifest.model import App
+from tests.deploy import shell
 from tests.deploy.archives import artifact_of
 from tests.deploy.conftest import REGION, TestClock, session
 from tests.deploy.lambda_service import service
@@ -108,7 +109,7 @@ def test_an_archive_in_s3_is_told_by_where_it_is_and_seen_when_it_is_replaced(
 def test_what_tells_one_archive_from_another(location: dict[str, Any], expected: str) -> None:
     from lambdactl.manifest.model import Code
 
-    assert code_upload.s3_source(Code("s3", bucket="releases", key="one.zip", **location)) == (
+    assert code_upload.source(Code("s3", bucket="releases", key="one.zip", **location)) == (
         expected
     )
 
@@ -117,7 +118,7 @@ def test_what_no_tag_can_hold_is_told_by_its_digest() -> None:
     from lambdactl.manifest.model import Code
 
     long, other, odd = (
-        code_upload.s3_source(Code("s3", bucket="releases", key=key))
+        code_upload.source(Code("s3", bucket="releases", key=key))
         for key in ("x" * 1000, "y" * 1000, "größe*.zip")
     )
     assert len({long, other, odd}) == 3
@@ -263,12 +264,12 @@ def test_an_image_of_ecr_is_taken_from_where_it_is(
 ) -> None:
     reference = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/greetings:1"
     context = context_of(app_of(IMAGE.replace("REFERENCE", reference)))
-    assert deploy(context, image_of("sha256:1", reference)) == ["create function"]
+    assert deploy(context) == ["create function"]
     found = there.client("lambda").get_function(FunctionName="hello")
     assert found["Code"]["ImageUri"] == reference
     other = reference.replace(":1", ":2")
     context = context_of(app_of(IMAGE.replace("REFERENCE", other)))
-    assert deploy(context, image_of("sha256:2", other)) == ["image"]
+    assert deploy(context) == ["image"]
 
 
 def test_somebody_elses_repository_is_not_taken(
@@ -286,3 +287,36 @@ def test_somebody_elses_repository_is_not_taken(
 
     with pytest.raises(ClientError, match="already exists"):
         kinds()["repository"].create(context, resource)
+
+
+def test_code_that_is_there_already_is_not_built(there: Account, aws: str, tmp_path: Path) -> None:
+    s3 = there.client("s3")
+    s3.create_bucket(Bucket="releases", CreateBucketConfiguration={"LocationConstraint": REGION})
+    path = artifact_of(tmp_path, "it", "1").path
+    assert path is not None
+    s3.upload_file(str(path), "releases", "one.zip")
+    (tmp_path / "layer/python").mkdir(parents=True)
+    (tmp_path / "layer/python/words.py").write_text("WORDS = 1\n")
+    (tmp_path / "lambdactl.yaml").write_text(f"""
+service: shop
+defaults: {{role: '{ROLE}'}}
+layers:
+  words: {{path: layer}}
+functions:
+  archived:
+    code: {{bucket: releases, key: one.zip}}
+    runtime: python3.13
+    handler: app.handler
+    layers: [words]
+  pictured:
+    code: {{image: '123456789012.dkr.ecr.eu-west-1.amazonaws.com/greetings:1'}}
+""")
+    for names in ((), ("pictured",), ("archived",), ()):
+        ended = shell.run("deploy", "--yes", *names, folder=tmp_path)
+        assert ended.code == 0, ended.stderr
+    assert "Nothing to do" in ended.stderr + ended.stdout
+    found = there.client("lambda").get_function(FunctionName="archived")["Configuration"]
+    assert len(found["Layers"]) == 1
+    ended = shell.run("destroy", "--yes", folder=tmp_path)
+    assert ended.code == 0, ended.stderr
+    assert there.client("lambda").list_functions()["Functions"] == []

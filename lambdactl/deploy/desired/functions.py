@@ -52,7 +52,7 @@ def resource(wanted: Wanted, name: str) -> Resource:
 
 
 def _artifact(wanted: Wanted, function: Function) -> Artifact | None:
-    if function.code.kind == "s3":
+    if code_upload.is_there(function):
         return None
     try:
         return wanted.built.of(function.name)
@@ -127,7 +127,7 @@ def _properties(wanted: Wanted, function: Function, artifact: Artifact | None) -
         found["custom_runtime"] = (
             {"arn": custom.arn, "alias": custom.alias} if custom is not None else None
         )
-    if artifact is None and function.code.kind != "s3":
+    if artifact is None and not code_upload.is_there(function):
         # Another function that is deployed refers to this one, and it was not built: of what is
         # there its code stays.
         return {name: value for name, value in found.items() if name not in _OF_ARTIFACT}
@@ -136,10 +136,11 @@ def _properties(wanted: Wanted, function: Function, artifact: Artifact | None) -
 
 def _code(function: Function, artifact: Artifact | None) -> dict[str, Any]:
     """What the code is: by the hash of what is uploaded, else by where it comes from."""
-    if function.code.kind == "s3":
-        return {"s3": code_upload.s3_source(function.code)}
+    if code_upload.is_there(function):
+        return {function.code.kind: code_upload.source(function.code)}
     if function.code.kind in ("image", "dockerfile"):
-        return {"image": code_upload.image_source(artifact) if artifact else None}
+        # Its id.
+        return {"image": artifact.sha256 if artifact else None}
     return {"code_sha256": artifact.sha256 if artifact else None}
 
 

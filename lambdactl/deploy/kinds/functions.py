@@ -220,7 +220,7 @@ class Functions:
 def is_new(live: Live, artifact: Artifact) -> bool:
     """Whether the function runs other code than this."""
     if artifact.kind == "image":
-        return live.properties.get("image") != code_upload.image_source(artifact)
+        return live.properties.get("image") != artifact.sha256
     return live.properties.get("code_sha256") != artifact.sha256
 
 
@@ -238,7 +238,7 @@ def upload(context: Context, live: Live, function: str, artifact: Artifact) -> N
         answer = client.update_function_code(FunctionName=live.name, **given)
         answer = _settle(context, live.name, answer, of="LastUpdateStatus")
         if artifact.kind == "image":
-            source = f"{code_upload.image_source(artifact)} {answer['CodeSha256']}"
+            source = f"{artifact.sha256} {answer['CodeSha256']}"
             client.tag_resource(Resource=live.outputs["arn"], Tags={shape.CODE: source})
     finally:
         context.account.forget(_key(live.name))
