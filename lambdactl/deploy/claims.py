@@ -42,8 +42,23 @@ def claimed(context: Context, address: str) -> bool:
     return False
 
 
+def addresses(context: Context) -> list[str]:
+    """Of all that there are claims on."""
+    pages = context.account.client("ssm").get_paginator("get_parameters_by_path")
+    found = pages.paginate(Path=_folder(context), Recursive=True)
+    return [one["Value"] for page in found for one in page["Parameters"]]
+
+
 def _name(context: Context, address: str) -> str:
     kind, _, name = address.partition(":")
-    parts = (context.naming.service, context.naming.stage, "claims", kind, name)
+    return f"{_folder(context)}/{_plain(kind)}/{_plain(name)}"
+
+
+def _folder(context: Context) -> str:
+    naming = context.naming
+    return f"/lambdactl/{_plain(naming.service)}/{_plain(naming.stage)}/claims"
+
+
+def _plain(word: str) -> str:
     # Letters, digits and .-_ are all that a part of such a name may have.
-    return "/lambdactl/" + "/".join(re.sub(r"[^A-Za-z0-9_.-]", "-", part) for part in parts)
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", word)

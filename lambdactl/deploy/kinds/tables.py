@@ -92,7 +92,7 @@ class Table:
         # What there is now: a change that broke off may have been done in part.
         table = _described(context, name) or {}
         before = _properties(dynamodb, table)
-        # moto keeps every value that a tag has ever had, so the digest is taken away, not replaced.
+        # Imitations of AWS keep every value that a tag ever had: it is taken away, not replaced.
         gone = [HASH, *tagging.gone(live.properties["tags"], wanted["tags"])]
         dynamodb.untag_resource(ResourceArn=table["TableArn"], TagKeys=gone)
         if before["billing"] != wanted["billing"]:
@@ -183,7 +183,7 @@ def _tags(dynamodb: Any, arn: str) -> dict[str, str]:
             page = dynamodb.list_tags_of_resource(ResourceArn=arn, **after)
             tags |= tagging.mapping(page["Tags"])
             token = page.get("NextToken")
-            # moto turns in circles where a tag was set twice.
+            # Imitations of AWS turn in circles where a tag was set twice.
             if not token or token in seen:
                 break
             seen.add(token)

@@ -148,6 +148,18 @@ def test_making_goes_on(kind: str, aws: str, killing: Killing, wanted: Callable[
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_what_broke_off_can_go(
+    kind: str, aws: str, killing: Killing, wanted: Callable[..., Any]
+) -> None:
+    context, resource = wanted(kind, KINDS[kind], 0)
+    for _ in rounds(killing, lambda: step(context, resource)):
+        destroyed(context, kind, "claim")
+        assert kinds()[kind].read(context, resource.name) is None
+        assert left_over(context) == []
+        empty(aws)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_changing_goes_on(kind: str, killing: Killing, wanted: Callable[..., Any]) -> None:
     first, before = wanted(kind, KINDS[kind], 0)
     then, after = wanted(kind, KINDS[kind], 1)
