@@ -42,6 +42,7 @@ class Service:
     """:ivar kept: by function, what moto forgets of it.
     :ivar states: answers of the next ``GetFunction``, each with the fields of a state.
     :ivar refused: operations (``PUT code``) that fail once, with a code and a message.
+    :ivar denied: what ``GetFunction`` says in place of tags.
     :ivar registry: host and port of what stands for the registry of ECR.
     :ivar asked: requests to Lambda, as ``GET hello/recursion-config``.
     """
@@ -50,6 +51,7 @@ class Service:
     kept: dict[str, dict[str, Any]] = field(default_factory=dict)
     states: list[dict[str, str]] = field(default_factory=list)
     refused: dict[str, tuple[int, str, str]] = field(default_factory=dict)
+    denied: str | None = None
     registry: str | None = None
     asked: list[str] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -143,6 +145,9 @@ def _told(
         configuration.update(found.states.pop(0))
     if kept.get("Concurrency") and "Configuration" in said:
         said["Concurrency"] = kept["Concurrency"]
+    if found.denied and "Configuration" in said:
+        del said["Tags"]
+        said["TagsError"] = {"ErrorCode": "AccessDeniedException", "Message": found.denied}
     if kept.get("SourceKMSKeyArn") and "Configuration" in said:
         said.setdefault("Code", {})["SourceKMSKeyArn"] = kept["SourceKMSKeyArn"]
     return json.dumps(said).encode()

@@ -18,7 +18,7 @@ from lambdactl.deploy.kinds import function_shape as shape
 from lambdactl.deploy.kinds.function_extras import EXTRAS
 from lambdactl.deploy.marks import state
 from lambdactl.deploy.model import Context, Live, Resource
-from lambdactl.errors import AwsError
+from lambdactl.errors import AwsError, DeniedError
 
 NOT_FOUND = "ResourceNotFoundException"
 CONFLICT = "ResourceConflictException"
@@ -254,6 +254,13 @@ def _key(name: str) -> str:
 
 
 def _live(context: Context, name: str, answer: Mapping[str, Any]) -> Live:
+    if "TagsError" in answer:
+        # https://docs.aws.amazon.com/lambda/latest/api/API_TagsError.html: without its tags nobody
+        # knows whose it is.
+        raise DeniedError(
+            f"the tags of the function {name} can't be read: {answer['TagsError']['Message']}",
+            hint="the credentials need lambda:ListTags beside lambda:GetFunction",
+        )
     tags = answer.get("Tags") or {}
     forgets = imitation.is_one(answer["Configuration"])
     properties = shape.properties(imitation.trusted(answer) if forgets else answer)

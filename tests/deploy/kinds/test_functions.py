@@ -19,7 +19,7 @@ from lambdactl.deploy.kinds import kinds
 from lambdactl.deploy.kinds.function_shape import ALSO
 from lambdactl.deploy.model import Context, Live, Resource
 from lambdactl.deploy.naming import Naming
-from lambdactl.errors import AwsError, UserError
+from lambdactl.errors import AwsError, DeniedError, UserError
 from lambdactl.manifest.model import App
 from tests.deploy.archives import artifact_of
 from tests.deploy.conftest import TestClock, session
@@ -455,6 +455,14 @@ def test_somebody_elses_function_is_not_touched(faithful: Deployer, lambda_: Ser
         faithful.kind.create(context, resource)
     assert lambda_.writes() == ["POST"]
     assert list(faithful.kind.owned(context, ["hello"])) == []
+
+
+def test_who_may_not_read_tags_is_told_that(faithful: Deployer, lambda_: Service) -> None:
+    faithful.deploy(MANIFEST)
+    lambda_.denied = "User is not authorized to perform: lambda:ListTags"
+    context = faithful.context(MANIFEST)
+    with pytest.raises(DeniedError, match=r"tags of the function hello.*not authorized"):
+        faithful.live(context, faithful.resource(context))
 
 
 def test_all_that_is_ours_is_found_whether_the_manifest_has_it_or_not(deployer: Deployer) -> None:
