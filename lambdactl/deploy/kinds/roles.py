@@ -64,7 +64,7 @@ class Role:
                 Path=context.naming.role_path,
                 RoleName=resource.name,
                 AssumeRolePolicyDocument=json.dumps(wanted["trust"]),
-                Description=f"Made by lambdactl for {'/'.join(context.naming.owner)}",
+                Description=f"Made by lambdactl: {context.naming.role_path}",
                 Tags=tagging.pairs(tagging.begun(context, resource)),
                 **({"PermissionsBoundary": boundary} if boundary else {}),
             )["Role"]

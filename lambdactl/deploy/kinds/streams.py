@@ -100,6 +100,8 @@ class Stream:
         :param tags: the user's that there are.
         :param claimed: its making may have broken off.
         """
+        # Only what is active takes tags.
+        _wait(context, resource.name)
         kinesis = context.account.client("kinesis")
         begun = tagging.begun(context, resource)
         kinesis.add_tags_to_stream(StreamName=resource.name, Tags=begun)
@@ -171,7 +173,6 @@ def _shards(stream: Mapping[str, Any]) -> int | None:
 def _scale(context: Context, name: str, shards: int | None) -> None:
     """To so many shards, in steps: one at most doubles or halves them
     (https://docs.aws.amazon.com/kinesis/latest/APIReference/API_UpdateShardCount.html)."""
-    _wait(context, name)
     kinesis = context.account.client("kinesis")
     now = _shards(_described(context, name) or {})
     if (now is None) != (shards is None):
