@@ -33,6 +33,11 @@ class Bucket:
         owner = tagging.owner(tags)
         if owner is None and claims.claimed(context, f"{self.name}:{name}"):
             owner = context.naming.owner
+        if owner == context.naming.owner:
+            # A service has buckets in every Region that it is deployed to, and their names are one.
+            region = _region(context, name)
+            if region != context.account.region:
+                owner = owner[0], f"{owner[1]}, in {region}"
         hash_ = tagging.deployed(tags)
         properties = tagging.unfinished(("versioned", "force_delete"))
         if owner == context.naming.owner and hash_ is not None:
@@ -151,6 +156,12 @@ def _tags(context: Context, name: str) -> dict[str, str] | None:
             return {}
         raise
     return tagging.mapping(answer["TagSet"])
+
+
+def _region(context: Context, name: str) -> str:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html"""
+    found = context.account.client("s3").get_bucket_location(Bucket=name)["LocationConstraint"]
+    return "eu-west-1" if found == "EU" else str(found or _NO_CONSTRAINT)
 
 
 def _versioned(context: Context, name: str) -> bool:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import boto3
 import pytest
 
+from lambdactl.deploy import planning
+from lambdactl.deploy.account import Account
 from lambdactl.deploy.desired import owned
 from lambdactl.deploy.kinds import kinds
 from lambdactl.deploy.model import Context, Resource
-from lambdactl.errors import AwsError
+from lambdactl.errors import AwsError, TakenError
 from lambdactl.manifest.model import App
-from tests.deploy.conftest import REGION
+from tests.deploy.conftest import REGION, TestClock
 from tests.deploy.steps import Taken, deployed, destroyed, wanted_of
 
 pytestmark = pytest.mark.aws
@@ -190,6 +194,20 @@ def test_somebody_elses_bucket_is_theirs(context: Callable[..., Context]) -> Non
     live = kinds()["bucket"].read(here, "shop-photos")
     assert live is not None
     assert live.owner is None
+
+
+def test_a_bucket_of_another_region_is_told_from_ours(
+    context: Callable[..., Context], clock: TestClock
+) -> None:
+    """S3 wants no name of the first Region."""
+    here = context("{buckets: {shop-photos: {}}}")
+    account = Account(boto3.Session(region_name="us-east-1"), clock)
+    naming = dataclasses.replace(here.naming, region="us-east-1")
+    deployed(Context(account, naming), wanted(here))
+    with pytest.raises(TakenError, match="service shop, stage default, in us-east-1"):
+        planning.plan(here, wanted(here))
+    destroyed(here, "bucket")
+    assert len(here.account.client("s3").list_buckets()["Buckets"]) == 1
 
 
 # Tables
