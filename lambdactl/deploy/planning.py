@@ -15,7 +15,7 @@ from lambdactl.deploy.kinds import kinds
 from lambdactl.deploy.model import Context, Kind, Live, Ref, Resource, digest, plain, refs, resolve
 from lambdactl.deploy.ordering import in_order
 from lambdactl.deploy.plan import Action, Change, Plan, Step
-from lambdactl.errors import LambdactlError, TakenError, UserError
+from lambdactl.errors import DeniedError, LambdactlError, TakenError, UserError
 
 JOBS = 16
 """How many calls of AWS are under way at a time."""
@@ -46,10 +46,11 @@ def plan(
     lives = _read(context, list(wanted), jobs)
     for address, live in lives.items():
         _check_owner(context, wanted[address], live)
-    unwanted = _unwanted(context, wanted, names, jobs)
+    unwanted, unseen = _unwanted(context, wanted, names, jobs)
     steps, outputs = _compare(wanted, lives)
     steps += _deletions(unwanted, {step.address: step for step in steps}, lives)
-    return _made(context, steps, outputs, [name for name in wanted if name not in _of(steps)])
+    unchanged = [name for name in wanted if name not in _of(steps)]
+    return _made(context, steps, outputs, unchanged, unseen)
 
 
 def destruction(context: Context, *, jobs: int = JOBS) -> Plan:
@@ -58,19 +59,25 @@ def destruction(context: Context, *, jobs: int = JOBS) -> Plan:
     :raises LambdactlError: what AWS said instead of an answer.
     """
     context.account.forget()
-    lives = _unwanted(context, {}, (), jobs)
-    return _made(context, _deletions(lives, {}, {}), {}, [])
+    lives, unseen = _unwanted(context, {}, (), jobs)
+    return _made(context, _deletions(lives, {}, {}), {}, [], unseen)
 
 
 def _made(
-    context: Context, steps: Iterable[Step], outputs: Outputs, unchanged: Iterable[str]
+    context: Context,
+    steps: Iterable[Step],
+    outputs: Outputs,
+    unchanged: Iterable[str],
+    unseen: Iterable[str],
 ) -> Plan:
+    """:param unseen: what could not be looked for, and why, a line each."""
     naming = context.naming
     machines = naming.app.state_machines
     warnings = [
         f"the state machine {name} is not deployed: lambdactl does not deploy state machines yet"
         for name in machines
     ]
+    warnings += unseen
     return Plan(
         service=naming.service,
         stage=naming.stage,
@@ -146,19 +153,30 @@ def _check_owner(context: Context, resource: Resource, live: Live) -> None:
 
 def _unwanted(
     context: Context, wanted: Mapping[str, Resource], names: Collection[str], jobs: int
-) -> dict[str, Live]:
-    """What is ours and not in ``wanted``. With ``names`` only what hangs on these functions."""
+) -> tuple[dict[str, Live], list[str]]:
+    """What is ours and not in ``wanted``, and what could not be looked for. With ``names`` only
+    what hangs on these functions.
+
+    Who may not list what nobody wants is told so: to deploy a function and its queue takes no right
+    to read APIs.
+    """
     functions = {one.name for one in wanted.values() if one.kind == "function"}
+    used = {one.kind for one in wanted.values()}
     known = kinds()
+    unseen: dict[str, str] = {}
 
     def owned(kind: Kind) -> list[str]:
+        doing = f"looking for each {kind.title} of {context.naming.service}"
         try:
             return [f"{kind.name}:{name}" for name in kind.owned(context, sorted(functions))]
-        except LambdactlError:
-            raise
+        except LambdactlError as error:
+            explained = error
         except Exception as error:
-            doing = f"looking for each {kind.title} of {context.naming.service}"
-            raise _explained(error, doing, kind.name, context) from error
+            explained = _explained(error, doing, kind.name, context)
+        if not isinstance(explained, DeniedError) or kind.name in used | {"function"}:
+            raise explained
+        unseen[kind.name] = f"{explained.message}; what there may be of them stays"
+        return []
 
     if "function" in known and not names:
         functions |= {address.partition(":")[2] for address in owned(known["function"])}
@@ -167,7 +185,8 @@ def _unwanted(
     if names:
         found = {one for one in found if _parent(one) in functions}
     lives = _read(context, sorted(found - set(wanted)), jobs)
-    return {name: live for name, live in lives.items() if live.owner == context.naming.owner}
+    ours = {name: live for name, live in lives.items() if live.owner == context.naming.owner}
+    return ours, [unseen[name] for name in sorted(unseen)]
 
 
 def _hangs(kind: Kind) -> bool:

@@ -195,3 +195,20 @@ def test_told_to_stop_it_takes_no_other_step(scene: Callable[..., tuple[Context,
         "the lock is lost"
     }
     assert any(done.state == "done" for done in applied.done)
+
+
+def test_who_may_not_list_what_nobody_wants_is_told_and_goes_on(
+    scene: Callable[..., tuple[Context, Plan]], between: Proxy
+) -> None:
+    between.refuse = lambda call: (
+        ("AccessDeniedException", "you may not") if call == "apigateway GET /restapis" else None
+    )
+    context, plan = scene()
+    (warning,) = plan.warnings
+    assert "REST API" in warning
+    assert executor.apply(context, plan, Heard()).complete
+    between.refuse = lambda call: (
+        ("AccessDeniedException", "you may not") if call == "sqs GetQueueUrl" else None
+    )
+    with pytest.raises(DeniedError):
+        scene()
