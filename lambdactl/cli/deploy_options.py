@@ -139,14 +139,18 @@ def build(app: App, names: tuple[str, ...], options: params.BuildOptions) -> Bui
     """What is to be deployed. Only what has changed is built, and nothing that Lambda takes from
     where it is.
 
-    :raises ManifestError: a template has values that are not known here.
+    :raises ManifestError: a template has values that are not known here; a release has no event.
     :raises LambdactlError: something can't be built.
     """
+    from lambdactl import manifest
     from lambdactl.artifacts.builds import Built
     from lambdactl.cli import build as building
     from lambdactl.deploy import code_upload
 
     _refuse_stand_ins(app)
+    missing = manifest.check_releases(app, names or tuple(app.functions))
+    if missing:
+        raise errors.ManifestError(missing)
     chosen = [app.function(name) for name in names] or list(app.functions.values())
     there = {one.name for one in chosen if code_upload.is_there(one)}
     if not there:

@@ -16,7 +16,7 @@ from lambdactl.manifest.model import App, Code, Function, Layer, Logging, Trigge
 
 if TYPE_CHECKING:
     from lambdactl.manifest import env_file
-    from lambdactl.manifest.code_check import check_code
+    from lambdactl.manifest.code_check import check_code, check_releases
     from lambdactl.manifest.limits import reserved_variables
     from lambdactl.manifest.loading import Report, examine, load
     from lambdactl.manifest.rules import check_variable_names
@@ -27,6 +27,7 @@ _LAZY = {
     "Report": "loading",
     "app_from_handler": "single",
     "check_code": "code_check",
+    "check_releases": "code_check",
     "check_variable_names": "rules",
     "reserved_variables": "limits",
     "env_file": "",
@@ -45,6 +46,7 @@ __all__ = [
     "Trigger",
     "app_from_handler",
     "check_code",
+    "check_releases",
     "check_variable_names",
     "env_file",
     "examine",

@@ -39,7 +39,7 @@ def check_code(app: App, names: Sequence[str] | None = None) -> tuple[Problem, .
     problems = [problem for name in layers for problem in _layer(app, name)]
     if names is None:
         problems += _definitions(app)
-        problems += [problem for one in functions for problem in _smoke(app, one)]
+        problems += check_releases(app, [one.name for one in functions])
         if app.apis:
             problems += _files_of_apis(app)
     for function in functions:
@@ -86,6 +86,14 @@ def _files_of_apis(app: App) -> list[Problem]:
                 message = f"the API `{section.name}` has no file {_shown(path, app.root)}"
                 found.append(Problem(message, where, _close_path(path), code="definition-missing"))
     return found
+
+
+def check_releases(app: App, names: Sequence[str]) -> list[Problem]:
+    """Events that releases of the functions ``names`` begin with, and that are not there.
+
+    :raises UserError: there is no function of such a name.
+    """
+    return [problem for name in names for problem in _smoke(app, app.function(name))]
 
 
 def _smoke(app: App, function: Function) -> list[Problem]:

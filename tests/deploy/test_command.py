@@ -562,3 +562,21 @@ Resources:
     found = boto3.client("lambda").get_function_configuration(FunctionName="Hello")
     assert found["Environment"]["Variables"] == {"HOST": "here"}
     assert project("destroy", "--yes").code == 0
+
+
+def test_a_release_without_its_event_is_refused_before_anything_is_done(project: Project) -> None:
+    (project.folder / "lambdactl.yaml").write_text(
+        """\
+service: shop
+functions:
+  hello:
+    runtime: python3.13
+    handler: app.handler
+    code: src
+    release: {alias: live, smoke: events/none.json}
+"""
+    )
+    ended = project("deploy", "--yes")
+    assert ended.code == 2
+    assert "error: the release of `hello` has no file events/none.json" in ended.stderr
+    assert functions() == []
