@@ -13,7 +13,7 @@ from lambdactl.deploy import planning
 from lambdactl.deploy.account import Account
 from lambdactl.deploy.desired import owned
 from lambdactl.deploy.kinds import kinds
-from lambdactl.deploy.model import Context, Resource
+from lambdactl.deploy.model import Context, Ref, Resource, resolve
 from lambdactl.errors import AwsError, TakenError
 from lambdactl.manifest.model import App
 from tests.deploy.conftest import REGION, TestClock
@@ -244,6 +244,30 @@ def test_a_table(context: Callable[..., Context]) -> None:
     assert "stream_arn" not in live.outputs
     destroyed(here, "table")
     assert here.account.client("dynamodb").list_tables()["TableNames"] == []
+
+
+def test_who_reads_a_stream_changes_with_the_stream_alone(context: Callable[..., Context]) -> None:
+    def steps(settings: str, *, take: bool = True) -> list[str]:
+        table = f"{{partition_key: id, {settings}}}"
+        here = context(f"{{tables: {{orders: {table}}}, topics: {{t: {{}}}}}}")
+        topic, orders = wanted(here)
+        stream = {"display_name": Ref(orders.address, "stream_arn")}
+        reader = dataclasses.replace(topic, properties={**topic.properties, **stream})
+        plan = planning.plan(here, [orders, reader])
+        if take:
+            deployed(here, [orders])
+            live = kinds()["table"].read(here, orders.name)
+            assert live is not None
+            known = resolve(reader.properties, {orders.address: live.outputs})
+            deployed(here, [dataclasses.replace(reader, properties=known)])
+        return [step.id for step in plan.steps]
+
+    assert steps("stream: new_image") == ["create table:orders", "create topic:t"]
+    assert steps("stream: new_image, ttl: end") == ["update table:orders"]
+    assert steps("stream: new_image, ttl: end") == []
+    # moto begins no second stream.
+    another = steps("stream: keys_only, ttl: end", take=False)
+    assert another == ["update table:orders", "update topic:t"]
 
 
 def test_another_key_is_another_table(context: Callable[..., Context]) -> None:
