@@ -94,8 +94,10 @@ class Functions:
             context.account.forget(_key(resource.name))
         arn = str(answer["FunctionArn"])
         settled = _settle(context, resource.name, answer, of="State")
-        if later or imitation.is_one(settled):
-            changed = extras - {"code_signing"} | {"reserved_concurrency"}
+        if later or (imitation.is_one(settled) and imitation.reminder(wanted, _default(resource))):
+            changed = extras - {"code_signing"}
+            if wanted["reserved_concurrency"] is not None:
+                changed.add("reserved_concurrency")
             self._beside(context, resource, arn, frozenset(changed), {}, settled)
         return _outputs(arn, resource.name)
 
@@ -197,7 +199,7 @@ class Functions:
         if not extras and (due or before.get(_ALSO)):
             gone.add(shape.ALSO)
         if before.get(_FORGETS) or (answer and imitation.is_one(answer)):
-            told = imitation.reminder(wanted, _default(resource.name))
+            told = imitation.reminder(wanted, _default(resource))
             tags |= told
             gone |= set(before.get(_TOLD, ())) - set(told)
         client.tag_resource(Resource=arn, Tags=tags)
@@ -244,9 +246,10 @@ def upload(context: Context, live: Live, function: str, artifact: Artifact) -> N
         context.account.forget(_key(live.name))
 
 
-def _default(name: str) -> dict[str, Any]:
-    """A function of which nothing is known but its name."""
-    return shape.properties({"Configuration": {"FunctionName": name}})
+def _default(resource: Resource) -> dict[str, Any]:
+    """The function as it is where nobody has set anything."""
+    found = shape.properties({"Configuration": {"FunctionName": resource.name}})
+    return {**found, **{name: how.default for name, how in EXTRAS.items()}}
 
 
 def _key(name: str) -> str:

@@ -510,3 +510,13 @@ def test_what_can_not_be_changed_in_place_is_replaced(faithful: Deployer) -> Non
         "durable_config.execution_timeout_s",
         "durable_config.retention_days",
     }
+
+
+def test_a_plain_function_takes_one_call_from_an_imitation_too(deployer: Deployer) -> None:
+    deployer.deploy(MANIFEST)
+    writes = {
+        name: times
+        for name, times in deployer.account.calls.items()
+        if name.startswith("lambda.") and "Get" not in name
+    }
+    assert writes == {"lambda.CreateFunction": 1}
