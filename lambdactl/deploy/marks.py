@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambdactl.deploy.faults import allowed
-from lambdactl.deploy.model import Context
+from lambdactl.deploy.model import Context, Live
 from lambdactl.deploy.naming import shortened
 
 STATEMENT_PREFIX = "lambdactl-"
@@ -90,6 +90,18 @@ def marked(context: Context, kind: str, function: str) -> dict[str | None, str]:
         if key == _key(kind, qualifier or None):
             found[qualifier or None] = digest
     return found
+
+
+def marked_only(context: Context, kind: str, name: str) -> Live | None:
+    """What there is of a part that has a mark and nothing else: its deletion broke off before the
+    mark was gone, or its creation right after it. It has no properties.
+
+    :param name: ``FUNCTION``, ``FUNCTION:QUALIFIER`` or ``FUNCTION/QUALIFIER``.
+    """
+    function, qualifier = split(name.replace("/", ":"))
+    if qualifier not in marked(context, kind, function):
+        return None
+    return Live(kind=kind, name=name, properties={}, owner=context.naming.owner)
 
 
 def _key(kind: str, qualifier: str | None) -> str:

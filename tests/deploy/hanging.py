@@ -32,7 +32,7 @@ ROLE = "arn:aws:iam::123456789012:role/given"
 _DECLARED = (functions, versions, function_settings, event_sources)
 
 
-class _Heard:
+class Heard:
     def __init__(self) -> None:
         self.words: list[str] = []
 
@@ -85,7 +85,7 @@ class Deployer:
 
     def apply(self, context: Context, plan: Plan) -> None:
         """:raises Exception: the first error of a step."""
-        progress = _Heard()
+        progress = Heard()
         result = executor.apply(context, plan, progress)
         self.heard = progress.words
         for done in result.done:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lambdactl.deploy.faults import allowed, code
-from lambdactl.deploy.marks import mark, marked, unmark
+from lambdactl.deploy.marks import mark, marked, marked_only, unmark
 from lambdactl.deploy.model import Context, Live, Resource
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Alias:
         function, _, alias = name.partition("/")
         found = _aliases(context, function).get(alias)
         if found is None:
-            return None
+            return marked_only(context, self.name, name)
         marks = marked(context, self.name, function)
         return Live(
             kind=self.name,
@@ -75,6 +75,8 @@ class Alias:
     def update(
         self, context: Context, resource: Resource, live: Live, changed: frozenset[str]
     ) -> Mapping[str, str]:
+        if not live.properties:
+            return self.create(context, resource)
         function, _, alias = resource.name.partition("/")
         release = _release(context, function, alias)
         context.account.forget(f"aliases:{function}/")

@@ -7,7 +7,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from lambdactl.deploy.faults import allowed
-from lambdactl.deploy.marks import joined, mark, marked, qualified, split, state, unmark
+from lambdactl.deploy.marks import (
+    joined,
+    mark,
+    marked,
+    marked_only,
+    qualified,
+    split,
+    state,
+    unmark,
+)
 from lambdactl.deploy.model import Context, Live, Resource
 
 _RETRIES, _MAX_AGE_S = 2, 21600
@@ -29,7 +38,7 @@ class AsyncConfig:
             return None
         found = _get(context, name)
         if found is None:
-            return None
+            return marked_only(context, self.name, name)
         return Live(
             kind=self.name,
             name=name,

@@ -7,7 +7,16 @@ from typing import Any, ClassVar
 
 from lambdactl.deploy.faults import allowed, code
 from lambdactl.deploy.kinds.function_imitation import presumed
-from lambdactl.deploy.marks import joined, mark, marked, qualified, split, state, unmark
+from lambdactl.deploy.marks import (
+    joined,
+    mark,
+    marked,
+    marked_only,
+    qualified,
+    split,
+    state,
+    unmark,
+)
 from lambdactl.deploy.model import Context, Live, Resource
 
 _AUTH = {"none": "NONE", "iam": "AWS_IAM"}
@@ -49,7 +58,7 @@ class FunctionUrl:
                 # Imitations of AWS do not change it.
                 presumed=presumed(answer, ("invoke_mode",)),
             )
-        return None
+        return marked_only(context, self.name, name)
 
     def owned(self, context: Context, functions: Iterable[str]) -> Iterable[str]:
         for function in functions:
@@ -73,6 +82,8 @@ class FunctionUrl:
     def update(
         self, context: Context, resource: Resource, live: Live, changed: frozenset[str]
     ) -> Mapping[str, str]:
+        if not live.properties:
+            return self.create(context, resource)
         function, qualifier = split(resource.name)
         mark(context, self.name, function, qualifier, resource.digest)
         found = context.account.client("lambda").update_function_url_config(**_wanted(resource))

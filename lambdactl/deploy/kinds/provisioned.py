@@ -7,7 +7,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from lambdactl.deploy.faults import allowed
-from lambdactl.deploy.marks import joined, mark, marked, qualified, split, state, unmark
+from lambdactl.deploy.marks import (
+    joined,
+    mark,
+    marked,
+    marked_only,
+    qualified,
+    split,
+    state,
+    unmark,
+)
 from lambdactl.deploy.model import Context, Live, Resource
 from lambdactl.deploy.waiting import until
 from lambdactl.errors import AwsError
@@ -37,7 +46,7 @@ class Provisioned:
             return None
         found = _get(context, name)
         if found is None:
-            return None
+            return marked_only(context, self.name, name)
         requested = found["RequestedProvisionedConcurrentExecutions"]
         return Live(
             kind=self.name,
