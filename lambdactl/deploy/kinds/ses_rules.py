@@ -37,7 +37,7 @@ class SesRule:
     def read(self, context: Context, name: str) -> Live | None:
         rule_set, found = _find(context, name)
         if found is None:
-            return None
+            return self._begun(context, name)
         action: Mapping[str, Any] = next(
             (one["LambdaAction"] for one in found["Actions"] if "LambdaAction" in one), {}
         )
@@ -58,6 +58,21 @@ class SesRule:
             outputs={"rule_set": rule_set},
             owner=context.naming.owner if caller else None,
             needs=caller.needs if caller else (),
+        )
+
+    def _begun(self, context: Context, name: str) -> Live | None:
+        """A set of ours without a rule: a deployment broke off between the two."""
+        if "/" in name or _rules(context, _own_name(context)) != []:
+            return None
+        functions = [context.naming.function(one) for one in context.naming.app.functions]
+        needs = {need for one in callers(context, functions, _PRINCIPAL) for need in one.needs}
+        return Live(
+            kind=self.name,
+            name=name,
+            properties={},
+            outputs={"rule_set": _own_name(context)},
+            owner=context.naming.owner,
+            needs=tuple(sorted(needs)),
         )
 
     def owned(self, context: Context, functions: Iterable[str]) -> Iterable[str]:
@@ -97,6 +112,8 @@ class SesRule:
     def update(
         self, context: Context, resource: Resource, live: Live, changed: frozenset[str]
     ) -> Mapping[str, str]:
+        if not live.properties:
+            return self.create(context, resource)
         name = resource.name.rpartition("/")[2]
         context.account.client("ses").update_receipt_rule(
             RuleSetName=live.outputs["rule_set"], Rule=_wanted(name, resource.properties)

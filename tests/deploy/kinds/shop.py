@@ -88,7 +88,8 @@ class Shop:
         plan = self.plan(text, names=names, stage=stage)
         self.apply(self.context(text, stage), plan)
         again = self.plan(text, names=names, stage=stage)
-        assert [(step.id, step.changes) for step in again.steps] == []
+        left = [(step.id, step.changes) for step in again.steps]
+        assert left == [], left
         return [step.id for step in plan.steps]
 
     def apply(self, context: Context, plan: Plan) -> Applied:
