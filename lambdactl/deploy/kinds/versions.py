@@ -143,6 +143,16 @@ def listed(context: Context, function: str) -> tuple[Mapping[str, Any], ...]:
     return context.account.once(f"versions:{function}/", ask)
 
 
+def delete_all(context: Context, function: str) -> None:
+    """Delete every version of a function but ``$LATEST``."""
+    for version in listed(context, function):
+        with allowed("ResourceNotFoundException"):
+            context.account.client("lambda").delete_function(
+                FunctionName=function, Qualifier=str(version["Version"])
+            )
+    context.account.forget(f"versions:{function}/")
+
+
 def _newest(context: Context, function: str) -> _Published | None:
     """The version that was published last, once it was ready."""
     of, _, number = marked(context, "version", function).get(None, "").partition("/")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lambdactl.artifacts.builds import Built
+from lambdactl.deploy import planning
 from lambdactl.deploy.account import Account
 from lambdactl.deploy.desired import Wanted
 from lambdactl.deploy.desired.grants import grant
@@ -90,3 +91,15 @@ def test_what_moto_does_not_know_is_planned_and_not_done(deployer: Deployer) -> 
         deployer.apply(deployer.context(text), plan)
     deployer.account.forget()
     assert len(deployer.plan(text).steps) == 1
+
+
+def test_a_function_whose_versions_were_pruned_goes(deployer: Deployer) -> None:
+    text = f"{BARE}    versions: {{publish: true, keep: 2}}\n"
+    for code in "1234":
+        deployer.deploy(text, code)
+    lambda_ = deployer.account.client("lambda")
+    assert len(lambda_.list_versions_by_function(FunctionName="hello")["Versions"]) == 3
+    context = deployer.context(text)
+    plan = planning.destruction(context)
+    deployer.apply(context, plan)
+    assert lambda_.list_functions()["Functions"] == []
