@@ -132,7 +132,28 @@ def plan(
     from lambdactl.deploy import desired, planning
 
     resources = desired.resources(context.naming, built, names)
-    return planning.plan(context, resources, names, jobs=parallel)
+    made = planning.plan(context, resources, names, jobs=parallel)
+    _refuse_unbuilt(made, names)
+    return made
+
+
+def _refuse_unbuilt(plan: Plan, names: tuple[str, ...]) -> None:
+    """A function that those named need has to be there: there is no code to create it with."""
+    missing = sorted(
+        step.function
+        for step in plan.steps
+        if step.kind == "function"
+        and step.action in ("create", "replace")
+        and step.function is not None
+        and names
+        and step.function not in names
+    )
+    if missing:
+        raise errors.UserError(
+            f"{' and '.join(names)} can't be deployed without {' and '.join(missing)}, "
+            "which AWS does not have yet",
+            hint=f"`lambdactl deploy {' '.join((*names, *missing))}`",
+        )
 
 
 def build(app: App, names: tuple[str, ...], options: params.BuildOptions) -> Built:

@@ -501,6 +501,23 @@ def test_names_choose_functions(project: Project) -> None:
     assert "did you mean `other`?" in unknown.stderr
 
 
+def test_a_function_that_the_named_one_needs_and_is_not_there_is_told_before_anything_is_done(
+    project: Project,
+) -> None:
+    more = (
+        "    async: {on_success: {function: other}}\n"
+        "  other:\n    handler: app.handler\n    runtime: python3.13\n    code: src\n"
+    )
+    project.write(more=more)
+    refused = project("deploy", "--yes", "hello")
+    assert refused.code == 2
+    assert "can't be deployed without other" in refused.stderr
+    assert "`lambdactl deploy hello other`" in refused.stderr
+    assert functions() == []
+    assert project("deploy", "--yes", "hello", "other").code == 0
+    assert project("deploy", "--yes", "hello").code == 0
+
+
 def test_a_stage_has_functions_of_its_own(project: Project) -> None:
     project.write(more="stages: {prod: {}}\n")
     assert project("deploy", "--yes").code == 0
