@@ -58,7 +58,8 @@ def account(
         from lambdactl.deploy.explaining import explained
 
         raise explained(error, doing="reading the AWS configuration") from error
-    if session.region_name is None:
+    # A variable that is set to nothing names none either.
+    if not session.region_name:
         raise UserError(
             "there is no AWS Region",
             hint="give `--region eu-west-1`, set AWS_REGION, or write `region = ...` into the "

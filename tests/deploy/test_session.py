@@ -76,6 +76,13 @@ def test_the_profile_of_the_environment_is_missing(monkeypatch: pytest.MonkeyPat
         session.account()
 
 
+def test_a_region_that_is_empty_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "")
+    with pytest.raises(UserError, match="no AWS Region"):
+        session.account()
+
+
 def test_there_is_no_region(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name)
