@@ -7,6 +7,7 @@ before and after, so it is compared and not left out.
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -43,7 +44,9 @@ def _functions(client: Client) -> Iterator[str]:
         for alias in _pages(aws, "list_aliases", "Aliases", FunctionName=name):
             yield f"alias {name} {alias['Name']}"
         with contextlib.suppress(ClientError):
-            yield f"policy {name} {aws.get_policy(FunctionName=name)['Policy']}"
+            policy = json.loads(aws.get_policy(FunctionName=name)["Policy"])
+            for statement in policy["Statement"]:
+                yield f"permission {name} {json.dumps(statement, sort_keys=True)}"
         with contextlib.suppress(ClientError):
             yield f"url {name} {aws.get_function_url_config(FunctionName=name)['AuthType']}"
     for mapping in _pages(aws, "list_event_source_mappings", "EventSourceMappings"):
