@@ -48,8 +48,15 @@ def plan(
         _check_owner(context, wanted[address], live)
     unwanted, unseen = _unwanted(context, wanted, names, jobs)
     steps, outputs = _compare(wanted, lives)
+    if names:
+        # Of other functions that these refer to it is enough that they are there.
+        steps = [one for one in steps if one.action == "create" or one.function in {None, *names}]
     steps += _deletions(unwanted, {step.address: step for step in steps}, lives)
-    unchanged = [name for name in wanted if name not in _of(steps)]
+    unchanged = [
+        address
+        for address, one in wanted.items()
+        if address not in _of(steps) and (not names or one.function in {None, *names})
+    ]
     return _made(context, steps, outputs, unchanged, unseen)
 
 

@@ -156,3 +156,24 @@ def test_who_only_looks_changes_nothing_whatever_else_is_said(
     assert ended.code == 0, ended.stderr
     assert "to create" in ended.stdout
     assert inventory() == before
+
+
+def test_of_functions_that_those_named_refer_to_nothing_is_changed(
+    tmp_path: Path, aws: str
+) -> None:
+    manifest = """
+service: shop
+defaults: {runtime: python3.13, code: src}
+functions:
+  orders: {handler: app.handler, async: {on_failure: {function: mourn}}}
+  mourn: {handler: app.handler}
+"""
+    project = projects.write(tmp_path, manifest)
+    deploy(project)
+    changed = manifest.replace("{handler: app.handler}", "{handler: app.handler, memory: 512}")
+    before = "{handler: app.handler, async"
+    changed = changed.replace(before, before.replace("async", "memory: 256, async"))
+    (project / "lambdactl.yaml").write_text(changed)
+    assert [step["address"] for step in plan(project, "orders")] == ["function:orders"]
+    deploy(project, "orders")
+    assert [step["address"] for step in plan(project)] == ["function:mourn"]
