@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import json
 import os
@@ -14,6 +15,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import botocore.session
+
+from tests.deploy.conftest import loader, session
+
+_SERVICES = (
+    *("apigateway", "apigatewayv2", "cloudwatch", "dynamodb", "events", "iam", "kinesis"),
+    *("lambda", "logs", "resourcegroupstaggingapi", "s3", "scheduler", "sns", "sqs", "ssm", "sts"),
+)
+"""Those that most commands ask."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,7 @@ def run(*arguments: str, folder: Path, environment: Mapping[str, str] | None = N
     return start(*arguments, folder=folder, environment=environment).wait()
 
 
+@functools.cache
 def _import_all() -> None:
     import boto3  # noqa: F401
     import rich.live  # noqa: F401
@@ -88,6 +100,8 @@ def _import_all() -> None:
 
     desired.modules()
     kinds.kinds()
+    for service in _SERVICES:
+        session().client(service, endpoint_url="http://127.0.0.1:9")
 
 
 def _child(
@@ -104,6 +118,8 @@ def _child(
         sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), write_through=True)
         sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), write_through=True)
         os.chdir(folder)
+        # AWS's descriptions of its services were read before the fork.
+        botocore.session.create_loader = lambda *_: loader
         os.environ.update({"NO_COLOR": "1", "COLUMNS": "160", **environment})
         from lambdactl.cli import main
 
