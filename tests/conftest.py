@@ -18,6 +18,20 @@ settings.register_profile("thorough", max_examples=100, deadline=None, derandomi
 settings.load_profile("thorough" if os.environ.get("CI") else "quick")
 
 
+# Read here: no test sees such a variable.
+EXHAUSTIVE = bool(os.environ.get("LAMBDACTL_EXHAUSTIVE"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is only run before a release."""
+    if EXHAUSTIVE:
+        return
+    left_out = [item for item in items if item.get_closest_marker("exhaustive") is not None]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item.get_closest_marker("exhaustive") is None]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for part in parts.PARTS:

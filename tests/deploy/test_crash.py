@@ -81,7 +81,7 @@ class Killer:
             self.process.kill(signal.SIGKILL)
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("moment", [pytest.param("before", marks=pytest.mark.exhaustive), "after"])
 def test_killed_at_every_change_the_next_deployment_goes_on(
     tmp_path: Path, aws: str, moment: str
 ) -> None:

@@ -32,7 +32,7 @@ def context_for(
     return make
 
 
-@pytest.fixture(params=["moto", "strict"])
+@pytest.fixture(params=["moto", pytest.param("strict", marks=pytest.mark.exhaustive)])
 def gateways(
     request: pytest.FixtureRequest, aws: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:

@@ -19,7 +19,7 @@ from tests.deploy.conftest import REGION, TestClock
 from tests.deploy.hanging import ROLE, Deployer, Heard, before_moto
 from tests.deploy.lambda_parts import Parts
 
-pytestmark = [pytest.mark.aws, pytest.mark.slow]
+pytestmark = [pytest.mark.aws, pytest.mark.slow, pytest.mark.exhaustive]
 
 BARE = f"""
 service: shop

@@ -16,7 +16,7 @@ from lambdactl.deploy.planning import differences
 from lambdactl.manifest.model import App
 from tests.deploy.steps import deployed, destroyed, wanted_of
 
-pytestmark = pytest.mark.aws
+pytestmark = [pytest.mark.aws, pytest.mark.exhaustive]
 
 FIRST = {
     "queue": "{queues: {one: {delay: 9, tags: {team: a}}}}",

@@ -21,7 +21,7 @@ from tests.deploy.kinds.killing import Killed, Killing
 from tests.deploy.kinds.shop import Shop, manifest
 from tests.deploy.other_services import services
 
-pytestmark = [pytest.mark.aws, pytest.mark.slow]
+pytestmark = [pytest.mark.aws, pytest.mark.slow, pytest.mark.exhaustive]
 
 QUEUES = "resources: {queues: {failed: {}}, topics: {sold: {}}}\n"
 TRIGGERS = {

@@ -360,6 +360,7 @@ def test_an_update_that_is_under_way_is_waited_for(faithful: Deployer, lambda_: 
     assert faithful.deploy(MANIFEST) == {"update_pending"}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "more",
     [
@@ -417,6 +418,7 @@ class _EndsAfter:
         self._events.unregister("before-send.lambda", self._count)
 
 
+@pytest.mark.exhaustive
 def test_an_update_that_breaks_off_anywhere_is_gone_on_with(
     faithful: Deployer, lambda_: Service
 ) -> None:

@@ -220,6 +220,7 @@ def test_an_api_that_leaves_the_manifest_is_owned_until_it_goes(
 
 
 @pytest.mark.usefixtures("gateways")
+@pytest.mark.exhaustive
 def test_whatever_call_is_the_last_one_the_next_deployment_completes(
     context_for: Callable[..., Context],
 ) -> None:

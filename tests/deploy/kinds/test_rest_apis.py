@@ -346,6 +346,7 @@ def test_keys_of_an_api_that_somebody_deleted_are_found_again(
     assert client(context).get_usage_plans()["items"] == []
 
 
+@pytest.mark.exhaustive
 def test_whatever_call_is_the_last_one_the_next_deployment_completes(
     context_for: Callable[..., Context],
 ) -> None:

@@ -122,6 +122,7 @@ def test_each_change_is_one_update(context_for: Callable[..., Context]) -> None:
     assert client(context).get_apis()["Items"] == []
 
 
+@pytest.mark.exhaustive
 def test_whatever_call_is_the_last_one_the_next_deployment_completes(
     context_for: Callable[..., Context],
 ) -> None:
