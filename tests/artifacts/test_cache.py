@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,13 +31,22 @@ def settled(project: Project) -> None:
 
 def reads(project: Project) -> list[str]:
     """The files of the project whose content is read in a build, in a process of its own."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_reads, (project,))
+    script = f"""
+import json, sys
+from pathlib import Path
+from tests.artifacts.projects import Project
+from tests.artifacts.test_cache import reads_here
+print(json.dumps(reads_here(Project(Path({str(project.root)!r})))))
+"""
+    # Not by multiprocessing: it leaves a process behind, which other tests would take for theirs.
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    found: list[str] = json.loads(done.stdout)
+    return found
 
 
-def _reads(project: Project) -> list[str]:
-    import sys
-
+def reads_here(project: Project) -> list[str]:
     read: list[str] = []
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
