@@ -72,6 +72,7 @@ class _Run:
         for id_, befores in waiting.items():
             for before in befores:
                 followers.setdefault(before, []).append(id_)
+        ready = [id_ for id_, befores in waiting.items() if not befores]
         results: dict[str, Done] = {}
         came: queue.SimpleQueue[Done] = queue.SimpleQueue()
         reason: str | None = None
@@ -84,6 +85,8 @@ class _Run:
                 results[one.step.id] = one
                 for follower in followers.get(one.step.id, ()):
                     waiting[follower].discard(one.step.id)
+                    if one.state == "done" and not waiting[follower] and follower not in results:
+                        ready.append(follower)
                     if one.state != "done" and follower not in results:
                         skipped = Done(steps[follower], because=one.because or one.step.id)
                         self._progress.finished(skipped)
@@ -98,10 +101,10 @@ class _Run:
                     if reason is not None:
                         self._ended.set()
                     if reason is None:
-                        for id_, step in steps.items():
-                            if id_ not in begun and id_ not in results and not waiting[id_]:
-                                begun.add(id_)
-                                pool.submit(self._deliver, step, came)
+                        for id_ in ready:
+                            begun.add(id_)
+                            pool.submit(self._deliver, steps[id_], came)
+                        ready.clear()
                     elif not begun - set(results):
                         for id_, step in steps.items():
                             if id_ not in results:

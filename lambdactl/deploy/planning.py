@@ -52,10 +52,11 @@ def plan(
         # Of other functions that these refer to it is enough that they are there.
         steps = [one for one in steps if one.action == "create" or one.function in {None, *names}]
     steps += _deletions(unwanted, {step.address: step for step in steps}, lives)
+    changing = {step.address for step in steps}
     unchanged = [
         address
         for address, one in wanted.items()
-        if address not in _of(steps) and (not names or one.function in {None, *names})
+        if address not in changing and (not names or one.function in {None, *names})
     ]
     return _made(context, steps, outputs, unchanged, unseen)
 
@@ -95,10 +96,6 @@ def _made(
         outputs=outputs,
         warnings=tuple(warnings),
     )
-
-
-def _of(steps: Iterable[Step]) -> set[str]:
-    return {step.address for step in steps}
 
 
 def _read(context: Context, addresses: Collection[str], jobs: int) -> dict[str, Live]:
@@ -185,10 +182,15 @@ def _unwanted(
         unseen[kind.name] = f"{explained.message}; what there may be of them stays"
         return []
 
-    if "function" in known and not names:
-        functions |= {address.partition(":")[2] for address in owned(known["function"])}
-    asked = [kind for kind in known.values() if not names or _hangs(kind)]
-    found = {address for some in _together(owned, asked, jobs) for address in some}
+    found: set[str] = set()
+    if not names:
+        # The others are asked what hangs on these.
+        found.update(owned(known["function"]))
+        functions |= {address.partition(":")[2] for address in found}
+    asked = [
+        kind for kind in known.values() if kind.name != "function" and (not names or _hangs(kind))
+    ]
+    found.update(address for some in _together(owned, asked, jobs) for address in some)
     if names:
         found = {one for one in found if _parent(one) in functions}
     lives = _read(context, sorted(found - set(wanted)), jobs)
