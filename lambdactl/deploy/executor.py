@@ -80,15 +80,16 @@ class _Run:
         def end(done: Done) -> None:
             """Note an end, and that of all that can't be taken after it."""
             ended = [done]
+            results[done.step.id] = done
             while ended:
                 one = ended.pop()
-                results[one.step.id] = one
                 for follower in followers.get(one.step.id, ()):
                     waiting[follower].discard(one.step.id)
                     if one.state == "done" and not waiting[follower] and follower not in results:
                         ready.append(follower)
                     if one.state != "done" and follower not in results:
                         skipped = Done(steps[follower], because=one.because or one.step.id)
+                        results[follower] = skipped
                         self._progress.finished(skipped)
                         ended.append(skipped)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 
@@ -120,6 +121,23 @@ def test_a_failure_ends_what_comes_after_it_and_nothing_else(
     context, plan = scene()
     assert [step.name for step in plan.steps] == ["audit", "failed", "orders"]
     assert executor.apply(context, plan, Heard()).complete
+
+
+def test_what_is_not_taken_is_told_once(
+    scene: Callable[..., tuple[Context, Plan]], between: Proxy
+) -> None:
+    """However many of the steps before it were not taken."""
+    between.refuse = lambda call: (
+        ("AccessDenied", "you may not") if call == "sqs CreateQueue" else None
+    )
+    context, plan = scene()
+    steps = {step.name: step for step in plan.steps}
+    audit = dataclasses.replace(steps["audit"], after=(steps["failed"].id,))
+    orders = dataclasses.replace(steps["orders"], after=(steps["failed"].id, audit.id))
+    heard = Heard()
+    plan = dataclasses.replace(plan, steps=(steps["failed"], orders, audit))
+    executor.apply(context, plan, heard)
+    assert sorted(done.step.name for done in heard.ended) == ["audit", "failed", "orders"]
 
 
 def test_what_aws_will_take_in_a_moment_is_tried_again(
