@@ -9,7 +9,7 @@ What somebody else adds to a function has no mark, and stays
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from lambdactl.deploy.faults import allowed
@@ -102,6 +102,13 @@ def marked_only(context: Context, kind: str, name: str) -> Live | None:
     if qualifier not in marked(context, kind, function):
         return None
     return Live(kind=kind, name=name, properties={}, owner=context.naming.owner)
+
+
+def all_marked(context: Context, kind: str, functions: Iterable[str]) -> Iterator[str]:
+    """Names of all parts of a kind that are lambdactl's, of ``functions`` (names in AWS)."""
+    for function in functions:
+        for qualifier in marked(context, kind, function):
+            yield joined(function, qualifier)
 
 
 def _key(kind: str, qualifier: str | None) -> str:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from lambdactl.deploy.faults import allowed, code
 from lambdactl.deploy.kinds.function_imitation import presumed
 from lambdactl.deploy.marks import (
-    joined,
+    all_marked,
     mark,
     marked,
     marked_only,
@@ -61,9 +61,7 @@ class FunctionUrl:
         return marked_only(context, self.name, name)
 
     def owned(self, context: Context, functions: Iterable[str]) -> Iterable[str]:
-        for function in functions:
-            for qualifier in marked(context, self.name, function):
-                yield joined(function, qualifier)
+        return all_marked(context, self.name, functions)
 
     def create(self, context: Context, resource: Resource) -> Mapping[str, str]:
         function, qualifier = split(resource.name)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from lambdactl.deploy.faults import allowed
 from lambdactl.deploy.marks import (
-    joined,
+    all_marked,
     mark,
     marked,
     marked_only,
@@ -59,9 +59,7 @@ class Provisioned:
         )
 
     def owned(self, context: Context, functions: Iterable[str]) -> Iterable[str]:
-        for function in functions:
-            for qualifier in marked(context, self.name, function):
-                yield joined(function, qualifier)
+        return all_marked(context, self.name, functions)
 
     def create(self, context: Context, resource: Resource) -> Mapping[str, str]:
         function, qualifier = split(resource.name)
@@ -72,10 +70,7 @@ class Provisioned:
     def update(
         self, context: Context, resource: Resource, live: Live, changed: frozenset[str]
     ) -> Mapping[str, str]:
-        function, qualifier = split(resource.name)
-        mark(context, self.name, function, qualifier, resource.digest)
-        self._put(context, resource)
-        return {}
+        return self.create(context, resource)
 
     def delete(self, context: Context, live: Live) -> None:
         function, qualifier = split(live.name)

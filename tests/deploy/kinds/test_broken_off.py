@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from lambdactl.deploy.account import Account
 from lambdactl.deploy.desired import log_groups, owned, roles
 from lambdactl.deploy.kinds import kinds
 from lambdactl.deploy.model import Context, Resource
 from lambdactl.deploy.planning import differences
 from lambdactl.manifest.model import App
+from tests.deploy.kinds.killing import Killed, Killing
 from tests.deploy.steps import deployed, destroyed, wanted_of
 
 pytestmark = [pytest.mark.aws, pytest.mark.exhaustive]
@@ -39,30 +39,6 @@ ROLES = (
     "tracing: active",
 )
 GROUPS = ("logging: {retention: 14d}", "")
-
-
-class Killed(BaseException):
-    """What no code goes on from."""
-
-
-class Killing(Account):
-    """An account whose process is killed when so many calls that change something are answered."""
-
-    left: int | None = None
-
-    def client(self, service: str, in_region: str | None = None) -> Any:
-        known = len(self._clients)
-        client = super().client(service, in_region)
-        if len(self._clients) > known:
-            client.meta.events.register("after-call", self._kill)
-        return client
-
-    def _kill(self, model: Any, **_: Any) -> None:
-        if self.left is None or model.name.startswith(("Get", "List", "Describe", "Head")):
-            return
-        self.left -= 1
-        if self.left < 0:
-            raise Killed
 
 
 @pytest.fixture
